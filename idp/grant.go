@@ -1,0 +1,80 @@
+package idp
+
+import "time"
+
+// Grant is what an authorization code and all tokens after it stand on: one
+// row from the code's issue to the end of the refresh token family. Revoking
+// it ends them all.
+type Grant struct {
+	TenantID  TenantID
+	ID        GrantID
+	ClientID  ClientID
+	UserID    UserID
+	SessionID SessionID
+	Request   AuthRequest
+	AuthTime  time.Time
+	ACR       string
+	AMR       []string
+
+	Code        Digest
+	CodeExpires time.Time
+	CodeUsed    bool
+
+	// Refresh is the digest of the current refresh token, zero if there is none.
+	Refresh        Digest
+	RefreshExpires time.Time
+
+	CreatedAt time.Time
+	// Expires is when no token of the grant can be alive and the row may be swept.
+	Expires time.Time
+	Revoked bool
+}
+
+// Lives of codes and tokens.
+const (
+	CodeLife         = 60 * time.Second
+	AccessTokenLife  = time.Hour
+	IDTokenLife      = time.Hour
+	RefreshTokenLife = 30 * 24 * time.Hour // from its last use
+	// RefreshGrace is how long the previous refresh token still gets the same
+	// answer again, for an honest client whose first answer was lost.
+	RefreshGrace = 10 * time.Second
+)
+
+// Offline tells whether the request asked for a refresh token.
+func (r AuthRequest) Offline() bool { return r.HasScope("offline_access") }
+
+// Redemption presents an authorization code (RFC 6749 §4.1.3).
+type Redemption struct {
+	TenantID    TenantID
+	GrantID     GrantID
+	Code        Digest
+	ClientID    ClientID
+	RedirectURI string
+	// Challenge is S256 of the code_verifier, empty if none was sent.
+	Challenge string
+	// Refresh, if set, becomes the grant's refresh token, provided that the
+	// grant's request asked for one.
+	Refresh Digest
+	Now     time.Time
+}
+
+// Rotation presents a refresh token (RFC 6749 §6).
+type Rotation struct {
+	TenantID TenantID
+	GrantID  GrantID
+	ClientID ClientID
+	// Presented is the token's secret. Its successor under a fresh salt
+	// replaces it; under the stored salt it answers an honest double-send.
+	Presented Secret
+	Salt      Secret
+	Now       time.Time
+}
+
+// Rotated is a rotation's answer. Salt is the one to derive the next token
+// with: the offered one, or the stored one for a double-send within the grace.
+type Rotated struct {
+	Grant Grant
+	User  User
+	Salt  Secret
+}

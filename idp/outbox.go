@@ -1,0 +1,67 @@
+package idp
+
+import "time"
+
+// OutboxEntry is one login mail that was asked for. It is written with its
+// flow, also where no mail will go out, so that nobody can tell by what is written.
+type OutboxEntry struct {
+	TenantID TenantID
+	ID       OutboxID
+	FlowID   FlowID
+	// Withheld: a limit refused it when it was asked for; the worker drops it.
+	Withheld  bool
+	State     OutboxState
+	Attempt   int // attempts begun
+	Due       time.Time
+	Expires   time.Time // after it, the flow has ended and nothing is sent
+	CreatedAt time.Time
+}
+
+// OutboxState is where a mail is.
+//
+//	queued --claim--> claimed --link committed--> sending --> sent
+//	   ^                 | lapsed lease: claimed again |--> queued (refused for now, with a later Due)
+//	   +-----------------+                             +--> failed (refused for good, or out of time)
+//	                     +--> dropped                  +--> unknown (answer lost after DATA, or the process died)
+type OutboxState string
+
+// States of an outbox entry.
+const (
+	OutboxQueued  OutboxState = "queued"
+	OutboxClaimed OutboxState = "claimed"
+	OutboxSending OutboxState = "sending"
+	OutboxSent    OutboxState = "sent"
+	OutboxFailed  OutboxState = "failed"
+	OutboxUnknown OutboxState = "unknown"
+	OutboxDropped OutboxState = "dropped"
+)
+
+// ClaimedMail is an entry that a worker holds the lease of, with all it needs to send it.
+type ClaimedMail struct {
+	Entry  OutboxEntry
+	Tenant Tenant
+	Client Client
+	Flow   Flow
+	// UserKnown: the address belongs to a user who is not disabled.
+	UserKnown bool
+	// UserDisabled: the address belongs to a user who is.
+	UserDisabled bool
+}
+
+// Deliverable tells whether policy lets this mail out.
+func (m ClaimedMail) Deliverable() bool {
+	switch {
+	case m.Entry.Withheld, m.UserDisabled, m.Flow.State != FlowAsked:
+		return false
+	case m.Tenant.Settings.SignUp == SignUpInvited:
+		return m.UserKnown
+	default:
+		return true
+	}
+}
+
+// MailRef names an outbox entry over all tenants.
+type MailRef struct {
+	TenantID TenantID
+	ID       OutboxID
+}

@@ -1,0 +1,190 @@
+package idp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Tenant is an island: own issuer, keys, users, clients, mail and limits.
+type Tenant struct {
+	ID   TenantID
+	Slug string
+	Name string
+	// Host, if set, is the tenant's own host name (with a port where it is not
+	// 443) and its issuer is https://Host.
+	Host string
+	// Root serves the tenant at the root of the public URL instead of /t/Slug.
+	Root      bool
+	Settings  TenantSettings
+	CreatedAt time.Time
+}
+
+// TenantSettings are what a tenant's operator may tune. The zero value of each
+// is the default.
+type TenantSettings struct {
+	SignUp   SignUp   `json:"sign_up,omitempty"`
+	PKCE     PKCE     `json:"pkce,omitempty"`
+	LinkLife Duration `json:"link_life,omitempty"` // 2 to 60 minutes
+	Locale   string   `json:"locale,omitempty"`
+	Mail     MailFrom `json:"mail,omitzero"`
+	// OpenRegistration lets anyone register a client (RFC 7591) without a token; dev only.
+	OpenRegistration bool `json:"open_registration,omitempty"`
+}
+
+// MailFrom is the sender that a tenant's mails show; empty is the instance's.
+type MailFrom struct {
+	Address Address `json:"address,omitempty"`
+	Name    string  `json:"name,omitempty"`
+}
+
+// SignUp says who may get an account by signing in.
+type SignUp string
+
+// Sign-up policies. The zero value is open.
+const (
+	SignUpOpen    SignUp = ""
+	SignUpInvited SignUp = "invited"
+)
+
+// PKCE says whether RFC 7636 is required of confidential clients; public ones always need it.
+type PKCE string
+
+// PKCE policies. The zero value defers: a client to its tenant, a tenant to optional.
+const (
+	PKCEDefault  PKCE = ""
+	PKCERequired PKCE = "required"
+	PKCEOptional PKCE = "optional"
+)
+
+// Lives of what a login makes.
+const (
+	DefaultLinkLife = 10 * time.Minute
+	MinLinkLife     = 2 * time.Minute
+	MaxLinkLife     = 60 * time.Minute
+	// FlowGrace is how long a flow outlives its last link.
+	FlowGrace = 5 * time.Minute
+	// RequestLife is how long a sealed authorization request waits for an address.
+	RequestLife = 15 * time.Minute
+	// TombstoneLife is how long a spent or expired link can still say so.
+	TombstoneLife = 7 * 24 * time.Hour
+)
+
+// LinkLife is how long a link of this tenant is good, from its sending.
+func (t Tenant) LinkLife() time.Duration {
+	life := time.Duration(t.Settings.LinkLife)
+	if life == 0 {
+		return DefaultLinkLife
+	}
+	return min(max(life, MinLinkLife), MaxLinkLife)
+}
+
+// FlowLife is how long a flow of this tenant may take in all.
+func (t Tenant) FlowLife() time.Duration { return t.LinkLife() + FlowGrace }
+
+// Issuer is the tenant's issuer identifier under the instance's public URL,
+// which has no trailing slash. It comes from the row, never from a request.
+func (t Tenant) Issuer(publicURL string) string {
+	switch {
+	case t.Host != "":
+		return "https://" + t.Host
+	case t.Root:
+		return publicURL
+	default:
+		return publicURL + "/t/" + t.Slug
+	}
+}
+
+var (
+	slugPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$`)
+	hostPattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?(?::[0-9]{1,5})?$`)
+)
+
+// Validate tells what is wrong with the tenant, in words for its operator.
+func (t Tenant) Validate() error {
+	if !slugPattern.MatchString(t.Slug) {
+		return fmt.Errorf("slug %q: use 1 to 63 of a-z, 0-9 and -, not at the ends", t.Slug)
+	}
+	if err := ValidName(t.Name); err != nil {
+		return fmt.Errorf("name: %w", err)
+	}
+	if t.Host != "" && !hostPattern.MatchString(t.Host) {
+		return fmt.Errorf("host %q: a lower-case host name, with a port if it is not 443", t.Host)
+	}
+	if t.Host != "" && t.Root {
+		return errors.New("a tenant has a host of its own or serves at the root, not both")
+	}
+	return t.Settings.validate()
+}
+
+func (s TenantSettings) validate() error {
+	if s.SignUp != SignUpOpen && s.SignUp != SignUpInvited {
+		return fmt.Errorf("sign-up %q: open or invited", s.SignUp)
+	}
+	if s.PKCE != PKCEDefault && s.PKCE != PKCERequired && s.PKCE != PKCEOptional {
+		return fmt.Errorf("pkce %q: required or optional", s.PKCE)
+	}
+	if life := time.Duration(s.LinkLife); life != 0 && (life < MinLinkLife || life > MaxLinkLife) {
+		return fmt.Errorf("link life %s: 2 to 60 minutes", life)
+	}
+	if s.Mail.Name != "" {
+		return ValidName(s.Mail.Name)
+	}
+	return nil
+}
+
+var looksLikeURL = regexp.MustCompile(`(?i)://|\bwww\.|[a-z0-9]\.[a-z]{2,}`)
+
+// ValidName refuses display names that could speak for someone else in a mail
+// or on a page: over 64 characters, control or direction characters, or
+// anything a mail client would turn into a link.
+func ValidName(name string) error {
+	switch {
+	case strings.TrimSpace(name) == "" || strings.TrimSpace(name) != name:
+		return errors.New("must not be empty or begin or end with a space")
+	case len([]rune(name)) > 64:
+		return errors.New("at most 64 characters")
+	case looksLikeURL.MatchString(name):
+		return errors.New("must not hold a web address")
+	}
+	for _, r := range name {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar || r == '\u2028' || r == '\u2029' {
+			return fmt.Errorf("must not hold the character %U", r)
+		}
+	}
+	return nil
+}
+
+// Duration is a time.Duration that JSON holds as text, such as "10m0s".
+type Duration time.Duration
+
+// MarshalText writes the duration as time.Duration prints it.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText reads what time.ParseDuration takes.
+func (d *Duration) UnmarshalText(b []byte) error {
+	parsed, err := time.ParseDuration(string(b))
+	*d = Duration(parsed)
+	return err
+}
+
+type tenantKey struct{}
+
+// WithTenant puts the tenant that the request was made to into its context.
+func WithTenant(ctx context.Context, t Tenant) context.Context {
+	return context.WithValue(ctx, tenantKey{}, t)
+}
+
+// TenantOf gives the tenant of a request's context. The router's guard has put
+// it there before any handler runs; without it there is a fault in the wiring.
+func TenantOf(ctx context.Context) Tenant {
+	t, ok := ctx.Value(tenantKey{}).(Tenant)
+	if !ok {
+		panic("idp: handler reached without a tenant")
+	}
+	return t
+}

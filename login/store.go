@@ -1,0 +1,108 @@
+package login
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"postern/idp"
+)
+
+// Store is what a login asks of the database. Each method is one atomic step.
+type Store interface {
+	// FindClient gives a client of the tenant, or idp.ErrNotFound.
+	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
+	// FindRequest gives an authorization request that did not fit a URL, or
+	// idp.ErrNotFound; also an expired one, which carries its time.
+	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
+	// StartFlow writes a flow and its outbox entry together.
+	StartFlow(ctx context.Context, n idp.NewFlow) error
+	// FindFlow gives a flow, expired or not, or idp.ErrNotFound.
+	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
+	// FindLink gives a link and its flow, or idp.ErrNotFound. Where the flow has
+	// been swept and only the tombstone is left, the flow's ID is empty.
+	FindLink(ctx context.Context, t idp.TenantID, id string) (idp.Link, idp.Flow, error)
+	// Resend queues another mail: idp.ErrNotFound, ErrExpired, or ErrUsed if the
+	// flow is no longer asked.
+	Resend(ctx context.Context, r idp.Resend) error
+	// CountAttempt counts one relay code or pasted link, commits that, and gives
+	// the flow's live, unexpired links to compare with. idp.ErrExhausted when
+	// idp.MaxAttempts were counted before; the flow is locked by then, in the
+	// same step, and its links are dead. Errors otherwise as Resend's.
+	CountAttempt(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) ([]idp.Link, error)
+	// LockFlow ends a flow that is still asked, after its last attempt was wrong.
+	LockFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) error
+	// CompleteFlow consumes the link, completes or finishes the flow, finds or
+	// creates the user, opens the session, writes the grant, gives back what the
+	// flow took from limits and appends the audit events, in one transaction of
+	// which exactly one wins: idp.ErrNotFound, ErrMismatch (verifier or browser),
+	// ErrExpired, ErrUsed, ErrNotAllowed (sign-up policy, disabled user).
+	CompleteFlow(ctx context.Context, c idp.Completion) (idp.Completed, error)
+	// FinishFlow moves a completed flow to finished and writes the grant, filled
+	// in from flow and session; the first caller wins: idp.ErrNotFound,
+	// ErrExpired, ErrUsed (not completed, or finished before).
+	FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g idp.Grant, now time.Time) (idp.Completed, error)
+	// FindSession gives a session, also an expired or revoked one, and its user, or idp.ErrNotFound.
+	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)
+	// RevokeSession ends a session and appends the audit event; ending it twice is no error.
+	RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
+	// CreateGrant writes a grant that stands on a session already open.
+	CreateGrant(ctx context.Context, g idp.Grant) error
+}
+
+// Sealer keeps what a browser carries for us from being read or changed, for
+// one tenant and purpose.
+type Sealer interface {
+	// Seal encrypts and authenticates; the result is base64url.
+	Seal(t idp.TenantID, purpose string, plaintext []byte) string
+	// Open is Seal's inverse; anything else is idp.ErrNotFound.
+	Open(t idp.TenantID, purpose string, sealed string) ([]byte, error)
+	// MAC is HMAC-SHA256 over the parts, each preceded by its length, under a key
+	// of its own for tenant and purpose.
+	MAC(t idp.TenantID, purpose string, parts ...[]byte) [32]byte
+}
+
+// MailDecision is what the limits say of one request for a mail.
+type MailDecision struct {
+	// Send is false where a mailbox is over its limit: same page, no mail.
+	Send bool
+	// NextMail is when another mail can be asked for.
+	NextMail time.Time
+	// Refused tells that the request itself is refused: nothing is to be written.
+	Refused Refusal
+	// RetryAt goes with Refused.
+	RetryAt time.Time
+	Taken   []idp.Taken
+}
+
+// Refusal says who is over a limit.
+type Refusal int
+
+// Refusals, by the status they are answered with.
+const (
+	NotRefused    Refusal = iota
+	RefusedPeer           // 429: the network address asks too often
+	RefusedTenant         // 503: the tenant as a whole is over
+)
+
+// Limits counts (DESIGN section 8). A store that fails makes Mail fail and Attempt allow.
+type Limits interface {
+	// Mail counts a request for a mail by peer to an address. known names a
+	// browser that has signed in with this address before, or is empty.
+	Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer netip.Addr, known string, now time.Time) (MailDecision, error)
+	// Attempt counts a POST that may complete a login; the verdict refuses with 429.
+	Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error)
+}
+
+// Waker tells the mail worker of this process that an entry is due.
+type Waker interface {
+	Wake(ref idp.MailRef)
+}
+
+// Responder brings an authorization response to the client, in the request's response mode.
+type Responder interface {
+	Code(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, code string)
+	// Error takes an error code of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6.
+	Error(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, code, description string)
+}

@@ -1,0 +1,27 @@
+package mail
+
+import (
+	"context"
+	"time"
+
+	"postern/idp"
+)
+
+// Store is what the worker asks of the outbox. Each method is one atomic step.
+type Store interface {
+	// ClaimMail takes the lease of an entry that is queued and due, or claimed
+	// with a lapsed lease, counts an attempt, and gives all that sending needs.
+	// idp.ErrNotFound if it is someone else's, done, or not due.
+	ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Duration, now time.Time) (idp.ClaimedMail, error)
+	// BeginSending writes the link and moves the entry from claimed to sending,
+	// committed before any of the mail's data leaves: idp.ErrUsed if the entry is
+	// not claimed by this attempt any more, or its flow not asked any more.
+	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
+	// FinishMail ends this attempt: sent, failed, unknown, dropped, or queued
+	// again with a later due time. idp.ErrUsed if the attempt is not this one's any more.
+	FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error
+	// DueMails finds entries that ClaimMail would give, oldest first. It also
+	// moves entries that were being sent under a lapsed lease to unknown: their
+	// data may have left, so they are not sent again.
+	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
+}

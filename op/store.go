@@ -1,0 +1,84 @@
+package op
+
+import (
+	"context"
+	"crypto"
+	"net/http"
+	"time"
+
+	"postern/idp"
+)
+
+// Store is what the provider asks of the database. Each method is one atomic step.
+type Store interface {
+	// FindClient gives a client of the tenant, or idp.ErrNotFound.
+	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
+	// OriginAllowed tells whether any client of the tenant allows the origin.
+	OriginAllowed(ctx context.Context, t idp.TenantID, origin string) (bool, error)
+	// SaveRequest keeps a sealed authorization request that would not fit a URL.
+	SaveRequest(ctx context.Context, r idp.StoredRequest) error
+	// CreateGrant writes a grant that stands on a session already open.
+	CreateGrant(ctx context.Context, g idp.Grant) error
+	// RedeemCode consumes an authorization code if code, client, redirect URI and
+	// challenge are the grant's, sets the refresh token, and gives grant and user.
+	// Exactly one caller wins: idp.ErrNotFound, ErrMismatch, ErrExpired, ErrUsed.
+	// ErrUsed has revoked the grant and appended the audit event (RFC 6749
+	// §4.1.2); other errors change nothing.
+	RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, idp.User, error)
+	// RotateRefresh replaces the current refresh token by its successor, or
+	// answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
+	// (also revoked grants), ErrMismatch (another client's), ErrExpired, ErrUsed:
+	// an older token, which has revoked the grant and appended the audit event.
+	RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error)
+	// FindGrant gives a grant and its user if its tokens count at now: neither
+	// revoked nor expired, the user not disabled, and the session alive unless the
+	// grant is offline. idp.ErrNotFound otherwise.
+	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
+	// RevokeGrant ends all tokens of a grant of this client; a grant that is not
+	// there or another client's is no error (RFC 7009 §2.2).
+	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
+}
+
+// Sessions is the browser's side of a login, as the login room keeps it.
+type Sessions interface {
+	// Current gives the live session of the browser that sent r, and its user;
+	// idp.ErrNotFound if it has none in this tenant.
+	Current(r *http.Request) (idp.Session, idp.User, error)
+	// End revokes the session and takes the cookie from the browser.
+	End(w http.ResponseWriter, r *http.Request, s idp.Session) error
+	// FormToken binds a form to this browser and an action; it sets the browser's
+	// cookie if there is none yet. FormTokenOK checks one that was posted.
+	FormToken(w http.ResponseWriter, r *http.Request, action string) string
+	FormTokenOK(r *http.Request, action, token string) bool
+}
+
+// Sealer keeps what a browser carries for us from being read or changed.
+type Sealer interface {
+	Seal(t idp.TenantID, purpose string, plaintext []byte) string
+	Open(t idp.TenantID, purpose string, sealed string) ([]byte, error)
+	MAC(t idp.TenantID, purpose string, parts ...[]byte) [32]byte
+}
+
+// Signer signs with a tenant's current key of one algorithm.
+type Signer interface {
+	KID() string
+	Alg() idp.Alg
+	// Sign gives the JWS signature of the signing input (RFC 7515 §5.1).
+	Sign(input []byte) ([]byte, error)
+}
+
+// PublicKey is one of a tenant's keys whose signatures still count.
+type PublicKey struct {
+	KID string
+	Alg idp.Alg
+	Key crypto.PublicKey
+}
+
+// Keys holds the tenants' signing keys.
+type Keys interface {
+	Signer(ctx context.Context, t idp.TenantID, alg idp.Alg) (Signer, error)
+	// Find gives the public key of a key id, or idp.ErrNotFound.
+	Find(ctx context.Context, t idp.TenantID, kid string) (PublicKey, error)
+	// JWKS is the tenant's JSON Web Key Set (RFC 7517 §5), encoded.
+	JWKS(ctx context.Context, t idp.TenantID) ([]byte, error)
+}

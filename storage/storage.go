@@ -1,0 +1,112 @@
+// Package storage opens the database and composes what the rooms ask of it.
+//
+// The rooms declare their own, smaller views of Store; this is the whole, which
+// both backends implement and storagetest holds them to. Every method takes the
+// tenant first, is one atomic step, and takes the time from its caller.
+// Contracts of the methods are written where they are asked for: in login, op,
+// mail, keys and limit; those below are asked for by cmd and edge.
+package storage
+
+import (
+	"context"
+	"time"
+
+	"postern/idp"
+)
+
+// Store is a whole backend.
+type Store interface {
+	Tenants
+	Clients
+	Users
+	Flows
+	Outbox
+	Grants
+	Keys
+	Limits
+	// Sweep deletes up to most rows of each kind whose time is over at now, and
+	// tells how many went. Flows leave their links as tombstones for idp.TombstoneLife.
+	Sweep(ctx context.Context, now time.Time, most int) (int, error)
+	// Ping tells whether the database answers.
+	Ping(ctx context.Context) error
+	Close() error
+}
+
+// Tenants are the islands.
+type Tenants interface {
+	// CreateTenant adds a tenant with its audit event; idp.ErrConflict if slug,
+	// host or the root is taken.
+	CreateTenant(ctx context.Context, t idp.Tenant) error
+	// UpdateTenant replaces name, host, root and settings; idp.ErrNotFound, ErrConflict.
+	UpdateTenant(ctx context.Context, t idp.Tenant) error
+	// FindTenantBySlug, FindTenantByHost and FindRootTenant give a tenant or idp.ErrNotFound.
+	FindTenantBySlug(ctx context.Context, slug string) (idp.Tenant, error)
+	FindTenantByHost(ctx context.Context, host string) (idp.Tenant, error)
+	FindRootTenant(ctx context.Context) (idp.Tenant, error)
+	// ListTenants gives all tenants by slug.
+	ListTenants(ctx context.Context) ([]idp.Tenant, error)
+}
+
+// Clients are the tenants' apps.
+type Clients interface {
+	// CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
+	CreateClient(ctx context.Context, c idp.Client) error
+	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
+	ListClients(ctx context.Context, t idp.TenantID) ([]idp.Client, error)
+	OriginAllowed(ctx context.Context, t idp.TenantID, origin string) (bool, error)
+}
+
+// Users are the tenants' people and their sessions.
+type Users interface {
+	// InviteUser adds a user with its audit event; idp.ErrConflict if the address has one.
+	InviteUser(ctx context.Context, u idp.User) error
+	// FindUser gives the user of an address, or idp.ErrNotFound.
+	FindUser(ctx context.Context, t idp.TenantID, a idp.Address) (idp.User, error)
+	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)
+	RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
+	// ListEvents gives a tenant's newest audit events, newest first.
+	ListEvents(ctx context.Context, t idp.TenantID, most int) ([]idp.Event, error)
+}
+
+// Flows are logins in progress.
+type Flows interface {
+	StartFlow(ctx context.Context, n idp.NewFlow) error
+	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
+	FindLink(ctx context.Context, t idp.TenantID, id string) (idp.Link, idp.Flow, error)
+	Resend(ctx context.Context, r idp.Resend) error
+	CountAttempt(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) ([]idp.Link, error)
+	LockFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) error
+	CompleteFlow(ctx context.Context, c idp.Completion) (idp.Completed, error)
+	FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g idp.Grant, now time.Time) (idp.Completed, error)
+	SaveRequest(ctx context.Context, r idp.StoredRequest) error
+	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
+}
+
+// Outbox holds the mails to send.
+type Outbox interface {
+	ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Duration, now time.Time) (idp.ClaimedMail, error)
+	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
+	FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error
+	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
+}
+
+// Grants are what codes and tokens stand on.
+type Grants interface {
+	CreateGrant(ctx context.Context, g idp.Grant) error
+	RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, idp.User, error)
+	RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error)
+	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
+	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
+}
+
+// Keys are the tenants' signing keys, sealed.
+type Keys interface {
+	SigningKeys(ctx context.Context, t idp.TenantID, now time.Time) ([]idp.SigningKey, error)
+	AddSigningKey(ctx context.Context, key idp.SigningKey, retireOlder time.Time) error
+}
+
+// Limits counts hits for all replicas.
+type Limits interface {
+	TakeHits(ctx context.Context, hits []idp.Hit, now time.Time) ([]idp.Verdict, error)
+	ReturnHits(ctx context.Context, taken []idp.Taken) error
+}

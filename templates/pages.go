@@ -1,0 +1,144 @@
+package templates
+
+import "time"
+
+// Frame is what every page shows around its body.
+type Frame struct {
+	Locale string // one of Set.Locales
+	Tenant string // the tenant's name
+	Base   string // path of the issuer, such as /t/demo; empty at a host's root
+	// FormsStay: no POST from this page can end at a client, so the policy may
+	// carry form-action 'self'. Chromium applies it to every redirect after a
+	// POST, so elsewhere it is left out.
+	FormsStay bool
+}
+
+// Body is one page's own data. Its type names the page.
+type Body interface{ page() string }
+
+// Hidden is the state that a form carries.
+type Hidden struct{ Name, Value string }
+
+// Login asks for the address. Its form posts email, the hidden fields and
+// action=cancel from the Cancel button to Base/auth/login.
+type Login struct {
+	Client  string
+	Hidden  []Hidden
+	Email   string // prefilled
+	Problem string // message key, such as "login.problem.address"
+}
+
+// Waiting is shown to the browser that asked, until the login completes. Forms:
+// code to Base/auth/code, resend to Base/auth/resend, Check again by GET to SelfURL.
+type Waiting struct {
+	Client   string
+	Address  string
+	Hidden   []Hidden
+	SelfURL  string
+	PollURL  string // JSON {"state":"asked|done|expired"} for the script
+	NextMail time.Time
+	CanSend  bool // NextMail has come
+	Sent     bool // another mail was just asked for
+	Problem  string
+	Left     int // attempts left, shown with a wrong code
+}
+
+// VerifyHere is the link opened in the browser that asked: one button, POST to Base/auth/verify.
+type VerifyHere struct {
+	Client, Address string
+	Hidden          []Hidden
+}
+
+// VerifyElsewhere is the link opened in any other browser: the relay code and
+// what was asked, no form.
+type VerifyElsewhere struct {
+	Client           string
+	Code             string // ABCD-EFGH
+	Asked            time.Time
+	Browser, Network string
+}
+
+// Completed says that the login is done and goes on in the first tab; its one
+// form posts to Base/auth/finish.
+type Completed struct {
+	Client string
+	Hidden []Hidden
+}
+
+// Done says that the login went on in another tab.
+type Done struct{ Client, ReturnURL string }
+
+// Over says that a link or login is used, expired or locked, and offers a new start.
+type Over struct {
+	Client string
+	What   Ending
+	// StartURL is a link to the client that begins anew; empty if there is none.
+	StartURL string
+}
+
+// Ending says how a link or login ended.
+type Ending string
+
+// Endings, each with words of its own.
+const (
+	EndedUsed    Ending = "used"
+	EndedExpired Ending = "expired"
+	EndedLocked  Ending = "locked"
+	EndedUnknown Ending = "unknown" // no such link, or not this browser's
+)
+
+// Consent asks whether a third-party client may have what it asks for. Its one
+// form posts action=agree or action=cancel to Base/auth/consent.
+type Consent struct {
+	Client, Address string
+	Scopes          []string
+	Hidden          []Hidden
+}
+
+// LogoutConfirm asks before signing out. Its one form posts action=agree or
+// action=cancel to Action.
+type LogoutConfirm struct {
+	Client  string // who asked, if known
+	Address string
+	Action  string
+	Hidden  []Hidden
+}
+
+// SignedOut says so.
+type SignedOut struct{ Client, ReturnURL string }
+
+// Fault is every refusal that has no page of its own. Key names its words:
+// fault.KEY.title and fault.KEY.text in the catalogue.
+type Fault struct {
+	Key     string
+	Detail  string // one plain sentence for a developer, such as which parameter is wrong; never a cause
+	Request string // the id to quote
+	RetryIn time.Duration
+}
+
+func (Login) page() string           { return "login" }
+func (Waiting) page() string         { return "waiting" }
+func (VerifyHere) page() string      { return "verify_here" }
+func (VerifyElsewhere) page() string { return "verify_elsewhere" }
+func (Completed) page() string       { return "completed" }
+func (Done) page() string            { return "done" }
+func (Over) page() string            { return "over" }
+func (Consent) page() string         { return "consent" }
+func (LogoutConfirm) page() string   { return "logout_confirm" }
+func (SignedOut) page() string       { return "signed_out" }
+func (Fault) page() string           { return "fault" }
+
+// LoginMail is the mail that carries a link.
+type LoginMail struct {
+	Client  string
+	Tenant  string
+	Link    string // the whole link; its text shows LinkHost
+	Host    string
+	Life    time.Duration
+	Asked   time.Time
+	Browser string
+	Network string
+}
+
+// Composed is a mail's words.
+type Composed struct{ Subject, Text, HTML string }
