@@ -30,7 +30,7 @@ type (
 // NewID makes a UUIDv7 (RFC 9562 §5.7) of the given time.
 func NewID(now time.Time) string {
 	var b [16]byte
-	rand.Read(b[:]) //nolint:errcheck // never returns an error since Go 1.24
+	rand.Read(b[:])
 	binary.BigEndian.PutUint16(b[0:2], uint16(now.UnixMilli()>>32))
 	binary.BigEndian.PutUint32(b[2:6], uint32(now.UnixMilli()))
 	b[6] = b[6]&0x0f | 0x70
