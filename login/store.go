@@ -64,26 +64,16 @@ type Sealer interface {
 }
 
 // MailDecision is what the limits say of one request for a mail.
-type MailDecision struct {
-	// Send is false where a mailbox is over its limit: same page, no mail.
-	Send bool
-	// NextMail is when another mail can be asked for.
-	NextMail time.Time
-	// Refused tells that the request itself is refused: nothing is to be written.
-	Refused Refusal
-	// RetryAt goes with Refused.
-	RetryAt time.Time
-	Taken   []idp.Taken
-}
+type MailDecision = idp.MailDecision
 
 // Refusal says who is over a limit.
-type Refusal int
+type Refusal = idp.Refusal
 
 // Refusals, by the status they are answered with.
 const (
-	NotRefused    Refusal = iota
-	RefusedPeer           // 429: the network address asks too often
-	RefusedTenant         // 503: the tenant as a whole is over
+	NotRefused    = idp.NotRefused
+	RefusedPeer   = idp.RefusedPeer
+	RefusedTenant = idp.RefusedTenant
 )
 
 // Limits counts (DESIGN section 8). A store that fails makes Mail fail and Attempt allow.
