@@ -21,12 +21,21 @@ func ClientIP(ctx context.Context) netip.Addr {
 	return a
 }
 
+type hostKey struct{}
+
+func hostOf(ctx context.Context) string {
+	host, _ := ctx.Value(hostKey{}).(string)
+	return host
+}
+
 type requestKey struct{}
 
 // RequestID names the request in the log and on error pages.
 func RequestID(ctx context.Context) string {
-	s, _ := ctx.Value(requestKey{}).(string)
-	return s
+	if rec := recordOf(ctx); rec != nil {
+		return rec.id
+	}
+	return ""
 }
 
 // FromHere tells whether a POST comes from a page of the given origin (scheme

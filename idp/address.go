@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -75,9 +77,11 @@ func canonicalDomain(domain string) (string, error) {
 	if domain == "" || len(domain) > maxAddress || strings.HasSuffix(domain, ".") {
 		return "", fmt.Errorf("%w: domain", ErrBadAddress)
 	}
-	// Mapping must not make an at sign, a dot or a digit out of something else.
+	// The lookup mapping turns some characters into an at sign and drops others,
+	// so that what a person sees and what is looked up would be two things.
 	for _, r := range domain {
-		if r == '\uff20' || r == '\ufe6b' || r < 0x20 || r == 0x7f {
+		if r == '\uff20' || r == '\ufe6b' || r == utf8.RuneError || r < ' ' || r == 0x7f ||
+			unicode.In(r, unicode.Cf, unicode.Variation_Selector) {
 			return "", fmt.Errorf("%w: character %q in the domain", ErrBadAddress, r)
 		}
 	}

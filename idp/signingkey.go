@@ -1,6 +1,9 @@
 package idp
 
-import "time"
+import (
+	"crypto"
+	"time"
+)
 
 // SigningKey is a tenant's key for one algorithm. The private half is sealed.
 type SigningKey struct {
@@ -19,4 +22,19 @@ type SigningKey struct {
 	ActiveFrom time.Time
 	// RetiredAt, if not zero, is when JWKS stops to show it.
 	RetiredAt time.Time
+}
+
+// Signer signs with a tenant's current key of one algorithm.
+type Signer interface {
+	KID() string
+	Alg() Alg
+	// Sign gives the JWS signature of the signing input (RFC 7515 §5.1).
+	Sign(input []byte) ([]byte, error)
+}
+
+// PublicKey is one of a tenant's keys whose signatures still count.
+type PublicKey struct {
+	KID string
+	Alg Alg
+	Key crypto.PublicKey
 }

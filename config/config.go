@@ -1,0 +1,109 @@
+// Package config holds every setting of Postern: one struct a command, whose
+// tags are its flags, its environment and its help. Validate says what is wrong
+// and how to mend it, before anything starts.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"postern/idp"
+)
+
+// Instance says where an installation keeps its things; every command takes it.
+type Instance struct {
+	Data          string `default:"./postern-data" type:"path" placeholder:"DIR" help:"Folder for the database and the master key (mode 0700)."`
+	Database      string `placeholder:"URL" help:"sqlite:PATH or postgres://… (default: postern.db in the data folder)."`
+	MasterKeyFile string `type:"path" placeholder:"FILE" help:"File with the master key (default: master.key in the data folder)."`
+}
+
+// DatabaseURL resolves the default.
+func (i Instance) DatabaseURL() string {
+	if i.Database != "" {
+		return i.Database
+	}
+	return "sqlite:" + filepath.Join(i.Data, "postern.db")
+}
+
+// MasterKeyPath resolves the default.
+func (i Instance) MasterKeyPath() string {
+	if i.MasterKeyFile != "" {
+		return i.MasterKeyFile
+	}
+	return filepath.Join(i.Data, "master.key")
+}
+
+// Validate checks what can be checked without touching anything.
+func (i Instance) Validate() error {
+	if i.Database == "" || strings.HasPrefix(i.Database, "sqlite:") ||
+		strings.HasPrefix(i.Database, "postgres://") || strings.HasPrefix(i.Database, "postgresql://") {
+		return nil
+	}
+	return errors.New("--database: use sqlite:PATH or postgres://USER@HOST/NAME")
+}
+
+// Dev is `postern dev`: everything with no set-up.
+type Dev struct {
+	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on."`
+	PublicURL string `name:"public-url" placeholder:"URL" help:"Where browsers reach it (default: http:// and the listen address)."`
+	SMTP      string `name:"smtp" placeholder:"URL" help:"Also send the mail for real, such as smtp://127.0.0.1:1025."`
+	Limits    string `default:"default" enum:"relaxed,default" help:"relaxed: every limit times 10,000, for load tests."`
+}
+
+// Public is the public URL, resolved and checked.
+func (d Dev) Public() (*url.URL, error) {
+	if d.PublicURL == "" {
+		host, port, err := net.SplitHostPort(d.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("--listen %q: use HOST:PORT", d.Listen)
+		}
+		if !idp.IsLoopback(host) {
+			return nil, errors.New("--listen is not a loopback address: say where browsers reach it with --public-url https://…")
+		}
+		return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}, nil
+	}
+	return ParsePublicURL(d.PublicURL)
+}
+
+// TrustedProxies are loopback in dev, so that a TLS front can stand before it.
+func (Dev) TrustedProxies() []netip.Prefix {
+	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
+
+// Serve is `postern serve`: production.
+type Serve struct {
+	Listen    string         `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on."`
+	PublicURL string         `name:"public-url" required:"" placeholder:"URL" help:"Where browsers reach it, https."`
+	SMTP      string         `name:"smtp" required:"" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS) or smtps://… (TLS)."`
+	MailFrom  string         `required:"" placeholder:"ADDRESS" help:"Sender of the mails of tenants that have none of their own."`
+	Proxies   []netip.Prefix `name:"trusted-proxy" placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Host count."`
+}
+
+// Public is the public URL, checked.
+func (s Serve) Public() (*url.URL, error) {
+	u, err := ParsePublicURL(s.PublicURL)
+	if err == nil && u.Scheme != "https" {
+		return nil, errors.New("--public-url: serve mails links over https only; put TLS in front and say https://…")
+	}
+	return u, err
+}
+
+// ParsePublicURL reads an origin: https, or http on loopback.
+func ParsePublicURL(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimSuffix(text, "/"))
+	switch {
+	case err != nil || u.Host == "" || u.Hostname() == "":
+		return nil, fmt.Errorf("--public-url %q: use a URL such as https://login.example.com", text)
+	case u.Path != "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.ContainsAny(text, "?#"):
+		return nil, fmt.Errorf("--public-url %q: scheme, host and port only", text)
+	case u.Scheme == "https", u.Scheme == "http" && idp.IsLoopback(u.Hostname()):
+		return &url.URL{Scheme: u.Scheme, Host: strings.ToLower(u.Host)}, nil
+	default:
+		return nil, fmt.Errorf("--public-url %q: links are mailed over https only, so use https (http only on loopback)", text)
+	}
+}

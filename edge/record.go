@@ -1,0 +1,88 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"postern/templates"
+)
+
+// record is what the access log will say of a request.
+type record struct {
+	id      string
+	tenant  string
+	status  int
+	written bool
+}
+
+func recordOf(ctx context.Context) *record {
+	rec, _ := ctx.Value(requestKey{}).(*record)
+	return rec
+}
+
+// Recorder names each request, logs it once it is answered, and turns a panic
+// into a page. The log holds the path but never the query, where link tokens
+// and codes travel.
+type Recorder struct {
+	Log   *slog.Logger
+	Clock func() time.Time
+	Pages *templates.Set
+}
+
+// Record is the middleware; it goes before all others.
+func (rc *Recorder) Record(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := rc.Clock()
+		rec := &record{id: rand.Text()[:12]}
+		ctx := context.WithValue(r.Context(), requestKey{}, rec)
+		r = r.WithContext(ctx)
+		sw := &statusWriter{ResponseWriter: w, rec: rec}
+		w.Header().Set("X-Request-Id", rec.id)
+		defer func() {
+			rc.rescue(sw, r, recover())
+			rc.Log.InfoContext(ctx, "request",
+				"method", r.Method, "path", r.URL.Path, "status", rec.status,
+				"tenant", rec.tenant, "took_ms", float64(rc.Clock().Sub(began).Microseconds())/1000)
+		}()
+		next.ServeHTTP(sw, r)
+	})
+}
+
+func (rc *Recorder) rescue(w *statusWriter, r *http.Request, fault any) {
+	if fault == nil {
+		return
+	}
+	rc.Log.ErrorContext(r.Context(), "panic", "fault", fault, "stack", string(debug.Stack()))
+	if w.rec.written {
+		return
+	}
+	locale := rc.Pages.Locale(nil, r.Header.Get("Accept-Language"), "")
+	rc.Pages.Write(w, http.StatusInternalServerError, templates.Frame{Locale: locale, FormsStay: true},
+		templates.Fault{Key: "internal", Request: w.rec.id})
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	rec *record
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if !w.rec.written {
+		w.rec.status, w.rec.written = status, true
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(b []byte) (int, error) {
+	if !w.rec.written {
+		w.rec.status, w.rec.written = http.StatusOK, true
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
