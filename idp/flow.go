@@ -122,7 +122,9 @@ type Completion struct {
 	User   User
 	SignUp SignUp
 	// Session is opened for whoever the address belongs to; the store fills its
-	// user. Replaces, if set, is the browser's former session, revoked along with it.
+	// user. Replaces, if set, is the browser's former session. The same person's
+	// live one is renewed under its own ID with all else from Session, so what was
+	// granted on it lives on; another's is revoked. Completed tells the ID.
 	Session  Session
 	Replaces SessionID
 	// Grant, if not nil, finishes the flow at once: the store fills in client,

@@ -16,6 +16,8 @@ type Store interface {
 	// FindRequest gives an authorization request that did not fit a URL, or
 	// idp.ErrNotFound; also an expired one, which carries its time.
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
+	// SaveRequest keeps a sealed authorization request that would not fit a URL.
+	SaveRequest(ctx context.Context, r idp.StoredRequest) error
 	// StartFlow writes a flow and its outbox entry together.
 	StartFlow(ctx context.Context, n idp.NewFlow) error
 	// FindFlow gives a flow, expired or not, or idp.ErrNotFound.
@@ -41,7 +43,8 @@ type Store interface {
 	CompleteFlow(ctx context.Context, c idp.Completion) (idp.Completed, error)
 	// FinishFlow moves a completed flow to finished and writes the grant, filled
 	// in from flow and session; the first caller wins: idp.ErrNotFound,
-	// ErrExpired, ErrUsed (not completed, or finished before).
+	// ErrExpired, ErrUsed (not completed, or finished before). A grant without an
+	// ID is not written: the flow ends where consent is asked, or in an error.
 	FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g idp.Grant, now time.Time) (idp.Completed, error)
 	// FindSession gives a session, also an expired or revoked one, and its user, or idp.ErrNotFound.
 	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)

@@ -39,8 +39,8 @@ type Waiting struct {
 	NextMail time.Time
 	CanSend  bool // NextMail has come
 	Sent     bool // another mail was just asked for
-	Problem  string
-	Left     int // attempts left, shown with a wrong code
+	Problem  string // "waiting.problem." code (wrong), form (no code or link at all), soon (resend), link_only (this app takes no code)
+	Left     int    // attempts left, shown with a wrong code
 }
 
 // VerifyHere is the link opened in the browser that asked: one button, POST to Base/auth/verify.
@@ -53,7 +53,7 @@ type VerifyHere struct {
 // what was asked, no form.
 type VerifyElsewhere struct {
 	Client           string
-	Code             string // ABCD-EFGH
+	Code             string // ABCD-EFGH; empty where the client takes no relayed login
 	Asked            time.Time
 	Browser, Network string
 }
@@ -108,7 +108,9 @@ type LogoutConfirm struct {
 type SignedOut struct{ Client, ReturnURL string }
 
 // Fault is every refusal that has no page of its own. Key names its words:
-// fault.KEY.title and fault.KEY.text in the catalogue.
+// fault.KEY.title and fault.KEY.text in the catalogue. The login room's keys are
+// request, client, form, too_many, busy, unavailable, too_large, method,
+// not_found, not_allowed and internal.
 type Fault struct {
 	Key     string
 	Detail  string // one plain sentence for a developer, such as which parameter is wrong; never a cause
