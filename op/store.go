@@ -2,7 +2,6 @@ package op
 
 import (
 	"context"
-	"crypto"
 	"net/http"
 	"time"
 
@@ -59,26 +58,11 @@ type Sealer interface {
 	MAC(t idp.TenantID, purpose string, parts ...[]byte) [32]byte
 }
 
-// Signer signs with a tenant's current key of one algorithm.
-type Signer interface {
-	KID() string
-	Alg() idp.Alg
-	// Sign gives the JWS signature of the signing input (RFC 7515 §5.1).
-	Sign(input []byte) ([]byte, error)
-}
-
-// PublicKey is one of a tenant's keys whose signatures still count.
-type PublicKey struct {
-	KID string
-	Alg idp.Alg
-	Key crypto.PublicKey
-}
-
 // Keys holds the tenants' signing keys.
 type Keys interface {
-	Signer(ctx context.Context, t idp.TenantID, alg idp.Alg) (Signer, error)
+	Signer(ctx context.Context, t idp.TenantID, alg idp.Alg) (idp.Signer, error)
 	// Find gives the public key of a key id, or idp.ErrNotFound.
-	Find(ctx context.Context, t idp.TenantID, kid string) (PublicKey, error)
+	Find(ctx context.Context, t idp.TenantID, kid string) (idp.PublicKey, error)
 	// JWKS is the tenant's JSON Web Key Set (RFC 7517 §5), encoded.
 	JWKS(ctx context.Context, t idp.TenantID) ([]byte, error)
 }
