@@ -37,7 +37,7 @@ type Recorder struct {
 func (rc *Recorder) Record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := rc.Clock()
-		rec := &record{id: rand.Text()[:12]}
+		rec := &record{id: rand.Text()[:12], status: http.StatusOK}
 		ctx := context.WithValue(r.Context(), requestKey{}, rec)
 		r = r.WithContext(ctx)
 		sw := &statusWriter{ResponseWriter: w, rec: rec}

@@ -1,0 +1,26 @@
+.DEFAULT_GOAL := help
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+
+.PHONY: help
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/postern
+	go build -trimpath -o bin/postern ./cmd/postern
+
+.PHONY: dev
+dev: ## Run the demo on http://127.0.0.1:8080/dev/app
+	go run ./cmd/postern dev
+
+.PHONY: check
+check: ## Everything: lint, vet, all tests with the race detector
+	./check
+
+.PHONY: golden
+golden: ## Rewrite the golden files of pages and mails
+	go test ./templates -update
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities (needs the vulnerability database)
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
