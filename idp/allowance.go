@@ -9,15 +9,22 @@ import (
 // LimitKey names what is counted: a keyed hash, so the store learns no address.
 type LimitKey [32]byte
 
-// Rule allows Limit hits in any span of Period. Up to exactRule hits it is
-// exact; above, hits are also spread: a full burst, then one every Period/Limit.
+// Rule allows Limit hits in any span of Period, wherever the span begins. Up to
+// exactRule hits each is remembered to the millisecond; above, they are counted
+// in buckets of a spreadBuckets-th of the Period, and a hit counts until its
+// whole bucket is Period old: never too lenient, late by one bucket at most. A
+// Limit of zero or less allows nothing.
 type Rule struct {
 	Limit  int64         `json:"l"`
 	Period time.Duration `json:"p"`
 }
 
-// exactRule is the largest limit whose hits are remembered one by one.
-const exactRule = 64
+const (
+	// exactRule is the largest limit whose hits are remembered one by one.
+	exactRule = 64
+	// spreadBuckets is into how many buckets a larger rule's Period is cut.
+	spreadBuckets = 30
+)
 
 // Hit asks for one count on a key under all its rules.
 type Hit struct {
@@ -37,14 +44,21 @@ type Verdict struct {
 	Allowed bool
 	// RetryAt is when the next hit on this key can be allowed, at the earliest.
 	RetryAt time.Time
+	// Remaining is how many more hits all rules would allow right after this one.
+	Remaining int64
 }
 
-// Counter is what is stored of a key.
+// Counter is what is stored of a key. Its methods change no Counter; they give a new one.
 type Counter struct {
-	Hits []int64 `json:"h,omitempty"` // Unix milliseconds, oldest first, for exact rules
-	// Spread holds, per rule above exactRule, the Unix nanosecond up to which its
-	// allowance is used (the theoretical arrival time of GCRA).
-	Spread []int64 `json:"s,omitempty"`
+	Hits   []int64   `json:"h,omitempty"` // Unix milliseconds, oldest first, for exact rules
+	Spread []Buckets `json:"s,omitempty"` // one per Period of the rules above exactRule
+}
+
+// Buckets counts hits by spans of a spreadBuckets-th of Period.
+type Buckets struct {
+	Period time.Duration `json:"p"`
+	First  int64         `json:"f"` // the number of the oldest bucket, since the Unix epoch
+	Counts []int64       `json:"c"`
 }
 
 // ParseCounter reads what Encode wrote; what it cannot read counts as nothing.
@@ -60,7 +74,7 @@ func ParseCounter(b []byte) Counter {
 func (c Counter) Encode() []byte {
 	b, err := json.Marshal(c)
 	if err != nil {
-		panic("idp: counter: " + err.Error()) // two slices of integers always encode
+		panic("idp: counter: " + err.Error()) // integers always encode
 	}
 	return b
 }
@@ -68,84 +82,199 @@ func (c Counter) Encode() []byte {
 // Take counts one hit at now if every rule allows it.
 func (c Counter) Take(rules []Rule, now time.Time) (Counter, Verdict) {
 	c = c.trim(rules, now)
-	refused := now
-	for i, rule := range rules {
-		if free := c.freeAt(i, rule, now); free.After(refused) {
-			refused = free
-		}
+	if free := c.freeAt(rules, now); free.After(now) {
+		return c, Verdict{RetryAt: free}
 	}
-	if refused.After(now) {
-		return c, Verdict{RetryAt: refused}
+	if slices.ContainsFunc(rules, Rule.exact) {
+		// Replicas' clocks differ a little, so the newest hit need not be the last one counted.
+		at := now.UnixMilli()
+		i, _ := slices.BinarySearch(c.Hits, at+1)
+		c.Hits = slices.Insert(c.Hits, i, at)
 	}
-	c.Hits = append(slices.Clone(c.Hits), now.UnixMilli())
-	for i, rule := range rules {
-		if rule.Limit > exactRule {
-			c.Spread[i] = max(c.Spread[i], now.UnixNano()) + int64(rule.Period)/rule.Limit
-		}
+	for i := range c.Spread {
+		c.Spread[i].add(now)
 	}
 	c = c.trim(rules, now)
-	next := now
-	for i, rule := range rules {
-		if free := c.freeAt(i, rule, now); free.After(next) {
-			next = free
-		}
-	}
-	return c, Verdict{Allowed: true, RetryAt: next}
+	return c, Verdict{Allowed: true, RetryAt: c.freeAt(rules, now), Remaining: c.remaining(rules, now)}
 }
 
-// Return takes back a hit that was given at the given time.
-func (c Counter) Return(rules []Rule, at time.Time) Counter {
-	if i := slices.Index(c.Hits, at.UnixMilli()); i >= 0 {
-		c.Hits = slices.Delete(slices.Clone(c.Hits), i, i+1)
+// Return takes back a hit that was given at the given time. A hit that is
+// forgotten by now gives nothing back.
+func (c Counter) Return(_ []Rule, at time.Time) Counter {
+	c = c.clone()
+	if i, found := slices.BinarySearch(c.Hits, at.UnixMilli()); found {
+		c.Hits = slices.Delete(c.Hits, i, i+1)
 	}
-	c.Spread = slices.Clone(c.Spread)
-	for i, rule := range rules {
-		if rule.Limit > exactRule && i < len(c.Spread) {
-			c.Spread[i] -= int64(rule.Period) / rule.Limit
-		}
+	for i := range c.Spread {
+		c.Spread[i].remove(at)
 	}
 	return c
 }
 
 // Expires is when the counter can be forgotten.
 func (c Counter) Expires(rules []Rule, now time.Time) time.Time {
-	longest := time.Duration(0)
+	expires := now
 	for _, rule := range rules {
-		longest = max(longest, rule.Period)
+		life := rule.Period
+		if !rule.exact() {
+			life += bucketWidth(rule.Period)
+		}
+		if end := now.Add(life); end.After(expires) {
+			expires = end
+		}
 	}
-	return now.Add(longest)
+	return expires
 }
 
-func (c Counter) freeAt(i int, rule Rule, now time.Time) time.Time {
-	if rule.Limit > exactRule {
-		step := int64(rule.Period) / rule.Limit
-		return time.Unix(0, max(c.Spread[i], now.UnixNano())+step-int64(rule.Period))
+func (r Rule) exact() bool { return r.Limit <= exactRule }
+
+// freeAt is when every rule allows another hit: now, or later.
+func (c Counter) freeAt(rules []Rule, now time.Time) time.Time {
+	free := now
+	for _, rule := range rules {
+		if at := c.ruleFreeAt(rule, now); at.After(free) {
+			free = at
+		}
 	}
-	inside := 0
-	for j := len(c.Hits) - 1; j >= 0; j-- {
-		if c.Hits[j] <= now.Add(-rule.Period).UnixMilli() {
+	return free
+}
+
+func (c Counter) ruleFreeAt(rule Rule, now time.Time) time.Time {
+	switch {
+	case rule.Limit <= 0:
+		return now.Add(rule.Period)
+	case !rule.exact():
+		return c.buckets(rule.Period).freeAt(rule.Limit, now)
+	case int64(len(c.Hits)) < rule.Limit:
+		return now
+	}
+	// The Limit newest hits fill the rule until the oldest of them is Period old.
+	oldest := c.Hits[int64(len(c.Hits))-rule.Limit]
+	if oldest <= now.Add(-rule.Period).UnixMilli() {
+		return now
+	}
+	return time.UnixMilli(oldest).Add(rule.Period)
+}
+
+func (c Counter) remaining(rules []Rule, now time.Time) int64 {
+	least := int64(-1)
+	for _, rule := range rules {
+		used := int64(0)
+		if rule.exact() {
+			since := now.Add(-rule.Period).UnixMilli()
+			i, _ := slices.BinarySearch(c.Hits, since+1)
+			used = int64(len(c.Hits) - i)
+		} else {
+			used = c.buckets(rule.Period).sum(now)
+		}
+		if left := max(rule.Limit-used, 0); least < 0 || left < least {
+			least = left
+		}
+	}
+	return max(least, 0)
+}
+
+func (c Counter) buckets(period time.Duration) Buckets {
+	for _, b := range c.Spread {
+		if b.Period == period {
+			return b
+		}
+	}
+	return Buckets{Period: period}
+}
+
+func (c Counter) clone() Counter {
+	c.Hits = slices.Clone(c.Hits)
+	c.Spread = slices.Clone(c.Spread)
+	for i := range c.Spread {
+		c.Spread[i].Counts = slices.Clone(c.Spread[i].Counts)
+	}
+	return c
+}
+
+// trim gives a copy without what no rule can still count, and with Buckets for
+// each Period that needs them.
+func (c Counter) trim(rules []Rule, now time.Time) Counter {
+	longest, most := time.Duration(0), 0
+	fitted := Counter{}
+	for _, rule := range rules {
+		if rule.exact() {
+			longest, most = max(longest, rule.Period), max(most, int(rule.Limit))
+			continue
+		}
+		known := slices.ContainsFunc(fitted.Spread, func(b Buckets) bool { return b.Period == rule.Period })
+		if rule.Period > 0 && !known {
+			fitted.Spread = append(fitted.Spread, c.buckets(rule.Period).trim(now))
+		}
+	}
+	i, _ := slices.BinarySearch(c.Hits, now.Add(-longest).UnixMilli()+1)
+	fitted.Hits = slices.Clone(c.Hits[max(i, len(c.Hits)-most):])
+	return fitted
+}
+
+func bucketWidth(period time.Duration) time.Duration {
+	return max((period+spreadBuckets-1)/spreadBuckets, 1)
+}
+
+// end is when bucket number i of the slice ends.
+func (b Buckets) end(i int) time.Time {
+	return time.Unix(0, (b.First+int64(i)+1)*int64(bucketWidth(b.Period)))
+}
+
+func (b Buckets) number(at time.Time) int64 { return at.UnixNano() / int64(bucketWidth(b.Period)) }
+
+// add counts a hit. One from a clock so far behind that its bucket is forgotten
+// counts in the oldest there is.
+func (b *Buckets) add(at time.Time) {
+	if len(b.Counts) == 0 {
+		b.First = b.number(at)
+	}
+	i := max(b.number(at)-b.First, 0)
+	for int64(len(b.Counts)) <= i {
+		b.Counts = append(b.Counts, 0)
+	}
+	b.Counts[i]++
+}
+
+func (b *Buckets) remove(at time.Time) {
+	i := b.number(at) - b.First
+	if i >= 0 && i < int64(len(b.Counts)) && b.Counts[i] > 0 {
+		b.Counts[i]--
+	}
+}
+
+func (b Buckets) sum(now time.Time) int64 {
+	total := int64(0)
+	for i, count := range b.Counts {
+		if b.end(i).After(now.Add(-b.Period)) {
+			total += count
+		}
+	}
+	return total
+}
+
+func (b Buckets) freeAt(limit int64, now time.Time) time.Time {
+	left := b.sum(now)
+	free := now
+	for i, count := range b.Counts {
+		if left < limit {
 			break
 		}
-		if inside++; int64(inside) == rule.Limit {
-			return time.UnixMilli(c.Hits[j]).Add(rule.Period)
+		if end := b.end(i); end.After(now.Add(-b.Period)) {
+			left -= count
+			free = end.Add(b.Period)
 		}
 	}
-	return now
+	return free
 }
 
-// trim forgets hits that no exact rule can still count and fits Spread to the rules.
-func (c Counter) trim(rules []Rule, now time.Time) Counter {
-	longest, most := time.Duration(0), int64(0)
-	for _, rule := range rules {
-		if rule.Limit <= exactRule {
-			longest, most = max(longest, rule.Period), max(most, rule.Limit)
-		}
+// trim gives a copy without the buckets that are Period old.
+func (b Buckets) trim(now time.Time) Buckets {
+	old := 0
+	for old < len(b.Counts) && !b.end(old).After(now.Add(-b.Period)) {
+		old++
 	}
-	hits := c.Hits
-	for len(hits) > 0 && (hits[0] <= now.Add(-longest).UnixMilli() || int64(len(hits)) > most) {
-		hits = hits[1:]
-	}
-	spread := make([]int64, len(rules))
-	copy(spread, c.Spread)
-	return Counter{Hits: hits, Spread: spread}
+	b.Counts = slices.Clone(b.Counts[old:])
+	b.First += int64(old)
+	return b
 }

@@ -1,0 +1,65 @@
+package limit
+
+import (
+	"net/netip"
+
+	"postern/idp"
+)
+
+// MAC makes the keyed hashes that name what is counted.
+type MAC interface {
+	// MAC is HMAC-SHA256 over the parts, each preceded by its length, under a key
+	// of its own for tenant and purpose. The empty tenant is the instance.
+	MAC(t idp.TenantID, purpose string, parts ...[]byte) [32]byte
+}
+
+// everyone is the tenant of keys that count over all tenants.
+const everyone = idp.TenantID("")
+
+// keyring names what is counted. Each kind has a purpose of its own, so no two meet.
+type keyring struct{ mac MAC }
+
+func (k keyring) mailbox(t idp.TenantID, mailbox string) idp.LimitKey {
+	return k.mac.MAC(t, "limit:mailbox", []byte(mailbox))
+}
+
+func (k keyring) known(t idp.TenantID, mailbox, browser string) idp.LimitKey {
+	return k.mac.MAC(t, "limit:known-browser", []byte(mailbox), []byte(browser))
+}
+
+func (k keyring) everywhere(mailbox string) idp.LimitKey {
+	return k.mac.MAC(everyone, "limit:mailbox-everywhere", []byte(mailbox))
+}
+
+func (k keyring) tenant(t idp.TenantID) idp.LimitKey {
+	return k.mac.MAC(t, "limit:tenant")
+}
+
+func (k keyring) sending(peer netip.Addr) idp.LimitKey {
+	return k.mac.MAC(everyone, "limit:sending", network(peer))
+}
+
+func (k keyring) attempt(peer netip.Addr) idp.LimitKey {
+	return k.mac.MAC(everyone, "limit:attempt", network(peer))
+}
+
+// network is the part of a peer's address that stands for it: all of an IPv4
+// address, the first 64 bits of an IPv6 one, of which every host has the rest to
+// itself. Peers without an address, as over a Unix socket, share one key: behind
+// such a socket stands a proxy that has to be trusted for its forwarded header,
+// or nobody can be told apart.
+func network(peer netip.Addr) []byte {
+	peer = peer.Unmap().WithZone("")
+	if !peer.IsValid() {
+		return []byte("no address")
+	}
+	bits := 32
+	if peer.Is6() {
+		bits = 64
+	}
+	prefix, err := peer.Prefix(bits)
+	if err != nil {
+		return []byte("no address")
+	}
+	return prefix.Addr().AsSlice()
+}
