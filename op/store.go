@@ -3,6 +3,7 @@ package op
 import (
 	"context"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"postern/idp"
@@ -16,6 +17,9 @@ type Store interface {
 	OriginAllowed(ctx context.Context, t idp.TenantID, origin string) (bool, error)
 	// SaveRequest keeps a sealed authorization request that would not fit a URL.
 	SaveRequest(ctx context.Context, r idp.StoredRequest) error
+	// FindRequest gives such a request, or idp.ErrNotFound; also an expired one,
+	// which carries its time.
+	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
 	// CreateGrant writes a grant that stands on a session already open.
 	CreateGrant(ctx context.Context, g idp.Grant) error
 	// RedeemCode consumes an authorization code if code, client, redirect URI and
@@ -56,6 +60,13 @@ type Sealer interface {
 	Seal(t idp.TenantID, purpose string, plaintext []byte) string
 	Open(t idp.TenantID, purpose string, sealed string) ([]byte, error)
 	MAC(t idp.TenantID, purpose string, parts ...[]byte) [32]byte
+}
+
+// Limits counts what costs a row before anyone has signed in: an authorization
+// request that has to be stored (DESIGN section 4.1).
+type Limits interface {
+	// Attempt counts one by peer; a verdict that refuses is answered with 429.
+	Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error)
 }
 
 // Keys holds the tenants' signing keys.

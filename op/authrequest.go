@@ -1,0 +1,290 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"postern/idp"
+)
+
+// Values of prompt (OpenID Connect Core §3.1.2.1, Initiating User Registration §4.1).
+const (
+	promptNone          = "none"
+	promptLogin         = "login"
+	promptConsent       = "consent"
+	promptSelectAccount = "select_account"
+	promptCreate        = "create"
+)
+
+var prompts = []string{promptNone, promptLogin, promptConsent, promptSelectAccount, promptCreate}
+
+// scopes are those that mean something here; others are ignored (OpenID Connect Core §3.1.2.1).
+var scopes = []string{"openid", "email", "offline_access"}
+
+// longest is how long the values of an authorization request may be.
+var longest = map[string]int{
+	"state": 4096, "nonce": 1024, "scope": 2048, "login_hint": 320, "redirect_uri": 2048,
+	"id_token_hint": maxToken, "claims": 8192, "resource": 1024,
+}
+
+const (
+	longestOther = 512
+	maxResources = 5
+)
+
+// readAuthRequest validates an authorization request. Until client and redirect
+// URI are known to belong together, an error is a page; after that it is an
+// answer to the client.
+func (p *Provider) readAuthRequest(ctx context.Context, form url.Values) (idp.AuthRequest, idp.Client, error) {
+	for _, name := range []string{"client_id", "redirect_uri"} {
+		if len(form[name]) > 1 {
+			return idp.AuthRequest{}, idp.Client{}, invalidRequest("%s is there more than once", name)
+		}
+	}
+	client, err := p.findRedirectClient(ctx, form.Get("client_id"), form.Get("redirect_uri"))
+	if err != nil {
+		return idp.AuthRequest{}, idp.Client{}, err
+	}
+	reading := reading{form: form, tenant: idp.TenantOf(ctx), client: client, req: idp.AuthRequest{
+		ClientID: client.ID, RedirectURI: form.Get("redirect_uri"), ReceivedAt: p.clock(),
+	}}
+	for _, step := range steps {
+		if err := step(&reading); err != nil {
+			return idp.AuthRequest{}, idp.Client{}, &toClient{reading.req, err}
+		}
+	}
+	if err := p.readHint(ctx, form.Get("id_token_hint"), &reading.req); err != nil {
+		return idp.AuthRequest{}, idp.Client{}, &toClient{reading.req, err}
+	}
+	return reading.req, client, nil
+}
+
+// findRedirectClient gives the client if it may be answered at the URI.
+func (p *Provider) findRedirectClient(ctx context.Context, id, redirectURI string) (idp.Client, error) {
+	if id == "" {
+		return idp.Client{}, unknownClient("client_id is missing")
+	}
+	if !plausibleClientID(id) {
+		return idp.Client{}, unknownClient("client_id is not known here")
+	}
+	client, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, idp.ClientID(id))
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		return idp.Client{}, unknownClient("client_id is not known here").because(err)
+	case err != nil:
+		return idp.Client{}, fmt.Errorf("find client: %w", err)
+	case redirectURI == "":
+		return idp.Client{}, invalidRequest("redirect_uri is missing")
+	case !client.AllowsRedirect(redirectURI):
+		return idp.Client{}, invalidRequest("redirect_uri is not registered for this client")
+	default:
+		return client, nil
+	}
+}
+
+func unknownClient(description string) *refusal {
+	f := refuse("invalid_client", "%s", description)
+	f.page = "client"
+	return f
+}
+
+// reading is an authorization request while it is read.
+type reading struct {
+	form   url.Values
+	tenant idp.Tenant
+	client idp.Client
+	req    idp.AuthRequest
+}
+
+// steps go in this order: how to answer is settled first.
+var steps = []func(*reading) error{
+	(*reading).answer, (*reading).wellFormed, (*reading).unsupported, (*reading).responseType, (*reading).prompt,
+	(*reading).scope, (*reading).challenge, (*reading).maxAge, (*reading).resource, (*reading).claims, (*reading).plain,
+}
+
+// answer reads state and response mode, with which errors are answered too.
+func (d *reading) answer() error {
+	if state := d.form["state"]; len(state) == 1 && len(state[0]) <= longest["state"] && clean(state[0]) {
+		d.req.State = state[0]
+	}
+	switch mode := d.form.Get("response_mode"); mode {
+	case "":
+		// Where a token was asked for, the client reads the fragment (OAuth 2.0
+		// Multiple Response Types §5).
+		if kinds := strings.Fields(d.form.Get("response_type")); slices.Contains(kinds, "token") || slices.Contains(kinds, "id_token") {
+			d.req.ResponseMode = modeFragment
+		}
+	case modeQuery, modeFragment, modeFormPost:
+		d.req.ResponseMode = mode
+	default:
+		return invalidRequest("response_mode is none of query, fragment and form_post")
+	}
+	return nil
+}
+
+func (d *reading) wellFormed() error {
+	if err := once(d.form); err != nil {
+		return err
+	}
+	for name, values := range d.form {
+		most, ok := longest[name]
+		if !ok {
+			most = longestOther
+		}
+		for _, value := range values {
+			if len(value) > most && name != "request" && name != "registration" {
+				return invalidRequest("a parameter is too long: %s", printable(name))
+			}
+			if !clean(value) {
+				return invalidRequest("a parameter holds control characters: %s", printable(name))
+			}
+		}
+	}
+	return nil
+}
+
+func clean(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r < 0x20 || r == 0x7f })
+}
+
+// unsupported answers what there is an error of its own for (OpenID Connect Core §3.1.2.6).
+func (d *reading) unsupported() error {
+	switch {
+	case d.form.Has("request"):
+		return refuse("request_not_supported", "request objects are not supported")
+	case d.form.Has("request_uri"):
+		return refuse("request_uri_not_supported", "request_uri is not supported")
+	case d.form.Has("registration"):
+		return refuse("registration_not_supported", "registration is not supported")
+	default:
+		return nil
+	}
+}
+
+func (d *reading) responseType() error {
+	switch d.form.Get("response_type") {
+	case "":
+		return invalidRequest("response_type is missing")
+	case "code":
+		if !d.client.AllowsGrant(idp.GrantAuthorizationCode) {
+			return refuse("unauthorized_client", "this client may not use authorization codes")
+		}
+		return nil
+	default:
+		return refuse("unsupported_response_type", "response_type must be code")
+	}
+}
+
+func (d *reading) prompt() error {
+	for _, prompt := range strings.Fields(d.form.Get("prompt")) {
+		if !slices.Contains(prompts, prompt) {
+			return invalidRequest("prompt has an unknown value")
+		}
+		if !slices.Contains(d.req.Prompt, prompt) {
+			d.req.Prompt = append(d.req.Prompt, prompt)
+		}
+	}
+	if d.req.HasPrompt(promptNone) && len(d.req.Prompt) > 1 {
+		return invalidRequest("prompt=none goes with no other value")
+	}
+	return nil
+}
+
+func (d *reading) scope() error {
+	for _, scope := range strings.Fields(d.form.Get("scope")) {
+		if slices.Contains(scopes, scope) && !slices.Contains(d.req.Scope, scope) {
+			d.req.Scope = append(d.req.Scope, scope)
+		}
+	}
+	if !d.req.HasScope("openid") {
+		return refuse("invalid_scope", "scope must hold openid")
+	}
+	// A client of someone else's gets a refresh token only by a consent that was
+	// asked for with it (OpenID Connect Core §11).
+	if !d.client.AllowsGrant(idp.GrantRefreshToken) || d.client.Metadata.ThirdParty && !d.req.HasPrompt(promptConsent) {
+		d.req.Scope = slices.DeleteFunc(d.req.Scope, func(scope string) bool { return scope == "offline_access" })
+	}
+	return nil
+}
+
+// challenge is the PKCE rule (RFC 7636 §4.3): S256 alone, and where none is
+// required, one that is sent binds all the same.
+func (d *reading) challenge() error {
+	challenge, method := d.form.Get("code_challenge"), d.form.Get("code_challenge_method")
+	switch {
+	case challenge == "" && method != "":
+		return invalidRequest("code_challenge is missing")
+	case challenge == "" && d.client.NeedsPKCE(d.tenant):
+		return invalidRequest("this client must use PKCE: code_challenge is missing")
+	case challenge == "":
+		return nil
+	case method != "S256":
+		return invalidRequest("code_challenge_method must be S256")
+	case !pkceText(challenge):
+		return invalidRequest("code_challenge must be 43 to 128 unreserved characters")
+	}
+	d.req.CodeChallenge = challenge
+	return nil
+}
+
+func (d *reading) maxAge() error {
+	text := d.form.Get("max_age")
+	if text == "" {
+		return nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || seconds < 0 {
+		return invalidRequest("max_age must be a number of seconds")
+	}
+	d.req.MaxAge = &seconds
+	return nil
+}
+
+// resource names where the access token shall count (RFC 8707 §2).
+func (d *reading) resource() error {
+	for _, resource := range d.form["resource"] {
+		u, err := url.Parse(resource)
+		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") || u.Host == "" && u.Opaque == "" {
+			return refuse("invalid_target", "resource must be an absolute URI without a fragment")
+		}
+		if !slices.Contains(d.req.Resource, resource) {
+			d.req.Resource = append(d.req.Resource, resource)
+		}
+	}
+	if len(d.req.Resource) > maxResources {
+		return refuse("invalid_target", "at most %d resources", maxResources)
+	}
+	return nil
+}
+
+// plain reads what is passed on as it is.
+func (d *reading) plain() error {
+	d.req.Nonce = d.form.Get("nonce")
+	d.req.LoginHint = d.form.Get("login_hint")
+	d.req.UILocales = strings.Fields(d.form.Get("ui_locales"))
+	d.req.ACRValues = append(d.req.ACRValues, strings.Fields(d.form.Get("acr_values"))...)
+	return nil
+}
+
+// pkceText is the form of verifiers and challenges (RFC 7636 §4.1, §4.2).
+func pkceText(text string) bool {
+	return len(text) >= 43 && len(text) <= 128 && unreserved(text)
+}
+
+// plausibleClientID keeps from the store what can be no client's id.
+func plausibleClientID(id string) bool {
+	return id != "" && len(id) <= 128 && unreserved(id)
+}
+
+// unreserved characters are those of RFC 3986 §2.3.
+func unreserved(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~", r)
+	})
+}

@@ -1,0 +1,88 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"postern/idp"
+)
+
+// introspection is what a client learns of a token (RFC 7662 §2.2). One that is
+// not active tells nothing else.
+type introspection struct {
+	Active    bool         `json:"active"`
+	Scope     string       `json:"scope,omitempty"`
+	ClientID  idp.ClientID `json:"client_id,omitempty"`
+	TokenType string       `json:"token_type,omitempty"`
+	Expires   int64        `json:"exp,omitempty"`
+	IssuedAt  int64        `json:"iat,omitempty"`
+	AuthTime  int64        `json:"auth_time,omitempty"`
+	Subject   string       `json:"sub,omitempty"`
+	Audience  audience     `json:"aud,omitempty"`
+	Issuer    string       `json:"iss,omitempty"`
+	ID        string       `json:"jti,omitempty"`
+	ACR       string       `json:"acr,omitempty"`
+}
+
+// introspect is the introspection endpoint (RFC 7662), for clients with a secret.
+func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	if err := once(form); err != nil {
+		return err
+	}
+	if err := oneCredential(r, form); err != nil {
+		return err
+	}
+	return p.parse(w, r, pathIntrospect)
+}
+
+// tellToken tells of an access token to any client with a secret: a resource's
+// server has no other name here. Of a refresh token, only to its own client.
+func (p *Provider) tellToken(ctx context.Context, c idp.Client, token string) (introspection, error) {
+	if c.Public() {
+		return introspection{}, invalidClient("this endpoint is for clients with a secret")
+	}
+	if refresh, err := idp.ParseCredential(token); err == nil {
+		return p.tellRefresh(ctx, c, refresh)
+	}
+	claims, err := p.openAccess(ctx, token)
+	if err == nil {
+		_, _, err = p.standing(ctx, claims)
+	}
+	if errors.Is(err, errNoToken) {
+		return introspection{}, nil
+	}
+	if err != nil {
+		return introspection{}, err
+	}
+	return introspection{
+		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: "Bearer",
+		Expires: claims.Expires, IssuedAt: claims.IssuedAt, AuthTime: claims.AuthTime,
+		Subject: claims.Subject, Audience: claims.Audience, Issuer: claims.Issuer, ID: claims.ID, ACR: claims.ACR,
+	}, nil
+}
+
+func (p *Provider) tellRefresh(ctx context.Context, c idp.Client, refresh idp.Credential) (introspection, error) {
+	tenant := idp.TenantOf(ctx)
+	g, user, err := p.store.FindGrant(ctx, tenant.ID, idp.GrantID(refresh.ID), p.clock())
+	if errors.Is(err, idp.ErrNotFound) {
+		return introspection{}, nil
+	}
+	if err != nil {
+		return introspection{}, fmt.Errorf("find grant: %w", err)
+	}
+	if !g.Refresh.Equal(refresh.Secret.Digest()) || g.ClientID != c.ID || !p.clock().Before(g.RefreshExpires) {
+		return introspection{}, nil
+	}
+	return introspection{
+		Active: true, Scope: strings.Join(g.Request.Scope, " "), ClientID: g.ClientID,
+		Expires: g.RefreshExpires.Unix(), AuthTime: g.AuthTime.Unix(), Subject: user.Subject,
+		Issuer: tenant.Issuer(p.publicURL), ACR: g.ACR,
+	}, nil
+}

@@ -1,0 +1,147 @@
+package op
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/zitadel/oidc/v3/pkg/oidc"
+
+	"postern/idp"
+)
+
+// document is a published JSON document with its entity tag.
+type document struct {
+	body []byte
+	etag string
+}
+
+func newDocument(body []byte) document {
+	sum := sha256.Sum256(body)
+	return document{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
+}
+
+// write answers with the document, or with 304 where the reader has it.
+func (d document) write(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Cache-Control", "public, max-age=300")
+	header.Set("ETag", d.etag)
+	header.Set("X-Content-Type-Options", "nosniff")
+	if has := r.Header.Get("If-None-Match"); has != "" {
+		tags := strings.Split(has, ",")
+		if slices.ContainsFunc(tags, func(tag string) bool {
+			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
+			return tag == d.etag || tag == "*"
+		}) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	header.Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	if r.Method != http.MethodHead {
+		w.Write(d.body) //nolint:errcheck // who asked is gone
+	}
+}
+
+// maxDocuments bounds how many tenants' metadata are kept ready.
+const maxDocuments = 4096
+
+// documents are metadata by issuer.
+type documents struct {
+	mu    sync.RWMutex
+	ready map[string]document
+}
+
+func (d *documents) of(issuer string) (document, error) {
+	d.mu.RLock()
+	doc, ok := d.ready[issuer]
+	d.mu.RUnlock()
+	if ok {
+		return doc, nil
+	}
+	body, err := json.Marshal(metadataOf(issuer))
+	if err != nil {
+		return document{}, fmt.Errorf("encode metadata: %w", err)
+	}
+	doc = newDocument(body)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ready == nil {
+		d.ready = make(map[string]document)
+	}
+	for other := range d.ready {
+		if len(d.ready) < maxDocuments {
+			break
+		}
+		delete(d.ready, other)
+	}
+	d.ready[issuer] = doc
+	return doc, nil
+}
+
+// Metadata serves the provider's metadata (OpenID Connect Discovery §4, RFC 8414
+// §3). Routes puts it below the issuer; RFC 8414's own location, the well-known
+// path before the issuer's, is outside and wants it at the host's root, with the
+// tenant in the context all the same.
+func (p *Provider) Metadata() http.Handler {
+	return p.public(func(w http.ResponseWriter, r *http.Request) error {
+		doc, err := p.metadata.of(p.issuer(r))
+		if err != nil {
+			return err
+		}
+		doc.write(w, r)
+		return nil
+	})
+}
+
+// metadata is the library's document and what it does not know yet.
+type metadata struct {
+	oidc.DiscoveryConfiguration
+	ResponseIssuer  bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	RequestObjects  bool     `json:"request_parameter_supported"`
+	PromptsPossible []string `json:"prompt_values_supported"`
+}
+
+func metadataOf(issuer string) metadata {
+	algs := []string{string(idp.RS256), string(idp.ES256)}
+	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
+	any := append(slices.Clone(secret), oidc.AuthMethodNone)
+	return metadata{
+		DiscoveryConfiguration: oidc.DiscoveryConfiguration{
+			Issuer:                issuer,
+			AuthorizationEndpoint: issuer + pathAuthorize,
+			TokenEndpoint:         issuer + pathToken,
+			UserinfoEndpoint:      issuer + pathUserinfo,
+			IntrospectionEndpoint: issuer + pathIntrospect,
+			RevocationEndpoint:    issuer + pathRevoke,
+			EndSessionEndpoint:    issuer + pathEndSession,
+			JwksURI:               issuer + pathJWKS,
+
+			ScopesSupported:                  scopes,
+			ResponseTypesSupported:           []string{"code"},
+			ResponseModesSupported:           []string{modeQuery, modeFragment, modeFormPost},
+			GrantTypesSupported:              []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
+			ACRValuesSupported:               []string{idp.ACRLink, idp.ACRRelay},
+			SubjectTypesSupported:            []string{"public"},
+			IDTokenSigningAlgValuesSupported: algs,
+			ClaimTypesSupported:              []string{"normal"},
+			ClaimsSupported: []string{
+				"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "email", "email_verified",
+			},
+			ClaimsParameterSupported:      true,
+			CodeChallengeMethodsSupported: []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
+
+			TokenEndpointAuthMethodsSupported:         any,
+			RevocationEndpointAuthMethodsSupported:    any,
+			IntrospectionEndpointAuthMethodsSupported: secret,
+		},
+		ResponseIssuer:  true,
+		PromptsPossible: prompts,
+	}
+}

@@ -1,0 +1,112 @@
+package op
+
+import (
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	zitadel "github.com/zitadel/oidc/v3/pkg/op"
+
+	"postern/idp"
+	"postern/templates"
+)
+
+// Config is what a Provider is made of; all of it is needed.
+type Config struct {
+	// PublicURL is the instance's origin, without a trailing slash.
+	PublicURL string
+	Store     Store
+	Keys      Keys
+	Sealer    Sealer
+	Sessions  Sessions
+	Limits    Limits
+	Pages     *templates.Set
+	Clock     func() time.Time
+	Log       *slog.Logger
+}
+
+// Provider serves the OpenID Provider of every tenant.
+type Provider struct {
+	publicURL string
+	store     Store
+	keys      Keys
+	sealer    Sealer
+	sessions  Sessions
+	limits    Limits
+	pages     *templates.Set
+	clock     func() time.Time
+	log       *slog.Logger
+	responder *Responder
+	metadata  documents
+	library   http.Handler
+}
+
+// Paths of the endpoints below a tenant's issuer.
+const (
+	pathAuthorize  = "/authorize"
+	pathToken      = "/token"
+	pathUserinfo   = "/userinfo"
+	pathIntrospect = "/introspect"
+	pathRevoke     = "/revoke"
+	pathEndSession = "/end_session"
+	pathJWKS       = "/jwks"
+	pathOpenID     = "/.well-known/openid-configuration"
+	pathOAuth      = "/.well-known/oauth-authorization-server"
+)
+
+// New makes a Provider.
+func New(c Config) (*Provider, error) {
+	if c.Store == nil || c.Keys == nil || c.Sealer == nil || c.Sessions == nil || c.Limits == nil ||
+		c.Pages == nil || c.Clock == nil || c.Log == nil {
+		return nil, errors.New("op: a part of the configuration is missing")
+	}
+	u, err := url.Parse(c.PublicURL)
+	if err != nil || u.Scheme == "" || u.Host == "" || c.PublicURL != u.Scheme+"://"+u.Host {
+		return nil, errors.New("op: the public URL must be an origin, such as https://login.example")
+	}
+	p := &Provider{
+		publicURL: c.PublicURL, store: c.Store, keys: c.Keys, sealer: c.Sealer, sessions: c.Sessions,
+		limits: c.Limits, pages: c.Pages, clock: c.Clock, log: c.Log,
+		responder: NewResponder(c.PublicURL),
+	}
+	p.library = zitadel.RegisterServer(&server{Provider: p}, zitadel.Endpoints{
+		Token:         zitadel.NewEndpoint(pathToken),
+		Introspection: zitadel.NewEndpoint(pathIntrospect),
+		Userinfo:      zitadel.NewEndpoint(pathUserinfo),
+		Revocation:    zitadel.NewEndpoint(pathRevoke),
+	}, zitadel.WithServerCORSOptions(nil))
+	return p, nil
+}
+
+// Routes puts the endpoints below an issuer's base. A guard in front has put
+// the tenant into the context.
+func (p *Provider) Routes(r chi.Router) {
+	r.Handle(pathAuthorize, p.page(p.authorize, http.MethodGet, http.MethodPost))
+	r.Handle(pathEndSession, p.page(p.endSession, http.MethodGet, http.MethodPost))
+	r.Handle(pathToken, p.call(p.token, http.MethodPost))
+	r.Handle(pathUserinfo, p.call(p.userinfo, http.MethodGet, http.MethodPost))
+	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))
+	r.Handle(pathRevoke, p.call(p.revoke, http.MethodPost))
+	r.Handle(pathJWKS, p.public(p.jwks))
+	r.Handle(pathOpenID, p.Metadata())
+	r.Handle(pathOAuth, p.Metadata())
+}
+
+// issuer is the issuer of the request's tenant.
+func (p *Provider) issuer(r *http.Request) string {
+	return idp.TenantOf(r.Context()).Issuer(p.publicURL)
+}
+
+// splitIssuer gives an issuer's origin and the path below which it serves.
+func splitIssuer(issuer string) (origin, base string) {
+	scheme, rest, _ := strings.Cut(issuer, "://")
+	host, path, found := strings.Cut(rest, "/")
+	if found {
+		base = "/" + path
+	}
+	return scheme + "://" + host, base
+}

@@ -1,0 +1,61 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"postern/idp"
+)
+
+// revoke is the revocation endpoint (RFC 7009).
+func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	if err := once(form); err != nil {
+		return err
+	}
+	if err := oneCredential(r, form); err != nil {
+		return err
+	}
+	return p.parse(w, r, pathRevoke)
+}
+
+// endToken revokes the grant behind a token, and so all its tokens. A token that
+// is unknown, spent or another client's is no error (RFC 7009 §2.2).
+func (p *Provider) endToken(ctx context.Context, c idp.Client, token string) error {
+	id, err := p.grantBehind(ctx, token)
+	if errors.Is(err, errNoToken) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := p.store.RevokeGrant(ctx, idp.TenantOf(ctx).ID, id, c.ID, p.clock()); err != nil {
+		return fmt.Errorf("revoke grant: %w", err)
+	}
+	return nil
+}
+
+func (p *Provider) grantBehind(ctx context.Context, token string) (idp.GrantID, error) {
+	refresh, err := idp.ParseCredential(token)
+	if err != nil {
+		claims, err := p.openAccess(ctx, token)
+		return claims.GrantID, err
+	}
+	// The name alone is no secret: the token itself must be the grant's.
+	g, _, err := p.store.FindGrant(ctx, idp.TenantOf(ctx).ID, idp.GrantID(refresh.ID), p.clock())
+	if errors.Is(err, idp.ErrNotFound) {
+		return "", errors.Join(errNoToken, err)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find grant: %w", err)
+	}
+	if !g.Refresh.Equal(refresh.Secret.Digest()) {
+		return "", errNoToken
+	}
+	return g.ID, nil
+}

@@ -1,0 +1,150 @@
+package op
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"postern/idp"
+)
+
+// userinfoAnswer are the claims of the userinfo endpoint (OpenID Connect Core §5.3.2).
+type userinfoAnswer struct {
+	Subject string `json:"sub"`
+	emailClaims
+}
+
+// userinfo is the userinfo endpoint (OpenID Connect Core §5.3). The token comes
+// in the header or in a form, never in the query (RFC 6750 §2.3, RFC 9700 §2.6).
+func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.RawQuery != "" {
+		return bearerRequest("parameters belong in the header or the body, not in the query")
+	}
+	token, err := bearerToken(w, r)
+	if err != nil {
+		return err
+	}
+	// One form for the library, which knows the word with a capital only.
+	r.Header.Set("Authorization", "Bearer "+token)
+	return p.parse(w, r, pathUserinfo)
+}
+
+func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
+	fromForm := ""
+	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
+		form, err := readForm(w, r)
+		if err != nil {
+			return "", err
+		}
+		if err := once(form); err != nil {
+			return "", bearerRequest("a parameter is there more than once")
+		}
+		fromForm = form.Get("access_token")
+	}
+	headers := r.Header.Values("Authorization")
+	switch {
+	case len(headers) > 1, len(headers) == 1 && fromForm != "":
+		return "", bearerRequest("the token is there more than once")
+	case len(headers) == 0 && fromForm == "":
+		// Who sent nothing is told no error, only what to send (RFC 6750 §3.1).
+		return "", &refusal{
+			status: http.StatusUnauthorized, code: "invalid_token", description: "an access token is missing",
+			challenge: `Bearer realm="postern"`,
+		}
+	case len(headers) == 0:
+		return fromForm, nil
+	}
+	scheme, token, _ := strings.Cut(headers[0], " ")
+	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "" {
+		return "", invalidToken(errors.New("no bearer token in the header"))
+	}
+	return strings.TrimSpace(token), nil
+}
+
+func bearerRequest(description string) *refusal {
+	f := invalidRequest("%s", description)
+	f.challenge = `Bearer realm="postern", error="invalid_request"`
+	return f
+}
+
+func invalidToken(cause error) *refusal {
+	return &refusal{
+		status: http.StatusUnauthorized, code: "invalid_token", description: "the access token is not good here",
+		challenge: `Bearer realm="postern", error="invalid_token"`, cause: cause,
+	}
+}
+
+// tellUser gives the claims that a token may see.
+func (p *Provider) tellUser(ctx context.Context, token string) (userinfoAnswer, error) {
+	claims, err := p.openAccess(ctx, token)
+	if errors.Is(err, errNoToken) {
+		return userinfoAnswer{}, invalidToken(err)
+	}
+	if err != nil {
+		return userinfoAnswer{}, err
+	}
+	if err := p.noteClient(ctx, claims.ClientID); err != nil {
+		return userinfoAnswer{}, err
+	}
+	if !claims.hasScope("openid") {
+		return userinfoAnswer{}, &refusal{
+			status: http.StatusForbidden, code: "insufficient_scope", description: "the access token lacks scope openid",
+			challenge: `Bearer realm="postern", error="insufficient_scope", scope="openid"`,
+		}
+	}
+	g, user, err := p.standing(ctx, claims)
+	if errors.Is(err, errNoToken) {
+		return userinfoAnswer{}, invalidToken(err)
+	}
+	if err != nil {
+		return userinfoAnswer{}, err
+	}
+	return userinfoAnswer{
+		Subject:     user.Subject,
+		emailClaims: emailFor(strings.Fields(claims.Scope), askedFor(g.Request).Userinfo, user),
+	}, nil
+}
+
+// openAccess verifies an access token of this issuer, short of what it stands on.
+func (p *Provider) openAccess(ctx context.Context, token string) (accessClaims, error) {
+	tenant := idp.TenantOf(ctx)
+	var claims accessClaims
+	if err := p.open(ctx, tenant.ID, token, typeAccessToken, &claims); err != nil {
+		return accessClaims{}, err
+	}
+	if claims.Issuer != tenant.Issuer(p.publicURL) || claims.GrantID == "" || p.clock().Unix() >= claims.Expires {
+		return accessClaims{}, errNoToken
+	}
+	return claims, nil
+}
+
+// standing gives what an access token stands on, or errNoToken where that is
+// gone: revoked, signed out, disabled.
+func (p *Provider) standing(ctx context.Context, claims accessClaims) (idp.Grant, idp.User, error) {
+	g, user, err := p.store.FindGrant(ctx, idp.TenantOf(ctx).ID, claims.GrantID, p.clock())
+	if errors.Is(err, idp.ErrNotFound) {
+		return idp.Grant{}, idp.User{}, errors.Join(errNoToken, err)
+	}
+	if err != nil {
+		return idp.Grant{}, idp.User{}, fmt.Errorf("find grant: %w", err)
+	}
+	if g.ClientID != claims.ClientID || user.Subject != claims.Subject {
+		return idp.Grant{}, idp.User{}, errNoToken
+	}
+	return g, user, nil
+}
+
+// noteClient settles whose pages may read the answer; a client that is gone has none.
+func (p *Provider) noteClient(ctx context.Context, id idp.ClientID) error {
+	c, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, id)
+	if errors.Is(err, idp.ErrNotFound) {
+		return invalidToken(err)
+	}
+	if err != nil {
+		return fmt.Errorf("find client: %w", err)
+	}
+	callOf(ctx).is(c)
+	return nil
+}
