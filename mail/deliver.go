@@ -1,0 +1,157 @@
+package mail
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"postern/idp"
+)
+
+const (
+	// claimLease covers what lies between claiming and BeginSending: composing,
+	// and one write to the database.
+	claimLease = 30 * time.Second
+	// leaseMargin is by how much the sending lease outlasts the sending.
+	leaseMargin = 30 * time.Second
+	// leastUse is the least life in which a person can still use a link.
+	leastUse = time.Minute
+)
+
+// pauses are before the second, third … attempt; the first is made at once.
+var pauses = []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
+
+// deliver makes one attempt at an entry, if it is there to be claimed.
+func (w *Worker) deliver(ctx context.Context, ref idp.MailRef) {
+	claimed, err := w.Store.ClaimMail(ctx, ref, claimLease, w.Clock())
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		return // someone else has it, or it is done
+	case err != nil:
+		w.Log.ErrorContext(ctx, "mail not claimed", "tenant_id", ref.TenantID, "outbox_id", ref.ID, "error", err)
+		return
+	}
+	state, due, cause := w.attempt(ctx, claimed)
+	w.finish(ctx, claimed, state, due, cause)
+}
+
+// attempt gives the state in which the entry is left, when it is due again if
+// that is queued, and why, if it was not sent. An empty state leaves the entry
+// as it is.
+func (w *Worker) attempt(ctx context.Context, claimed idp.ClaimedMail) (idp.OutboxState, time.Time, error) {
+	now := w.Clock()
+	if !claimed.Deliverable() {
+		return idp.OutboxDropped, time.Time{}, nil
+	}
+	if claimed.Entry.Attempt > len(pauses)+1 || tooLate(claimed, now) {
+		return idp.OutboxFailed, time.Time{}, errors.New("out of time")
+	}
+	credential := idp.NewCredential(idp.NewID(now))
+	link := linkOf(claimed, credential, now)
+	message, err := w.composer.compose(claimed, credential, link.Expires.Sub(now), now)
+	if err != nil {
+		return idp.OutboxFailed, time.Time{}, err
+	}
+	// Committed before any data leaves: no mail is ever out whose link is unknown.
+	err = w.Store.BeginSending(ctx, claimed.Entry.ID, claimed.Entry.Attempt, link, w.SendTimeout+leaseMargin)
+	switch {
+	case errors.Is(err, idp.ErrUsed):
+		return idp.OutboxDropped, time.Time{}, nil // the flow has ended, or the lease has
+	case err != nil:
+		return "", time.Time{}, fmt.Errorf("begin sending: %w", err)
+	}
+	return w.send(ctx, claimed, message)
+}
+
+func (w *Worker) send(ctx context.Context, claimed idp.ClaimedMail, message Message) (idp.OutboxState, time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, w.SendTimeout)
+	defer cancel()
+	err := w.Transport.Send(ctx, message)
+	switch {
+	case err == nil:
+		if w.OnSent != nil {
+			w.OnSent(message)
+		}
+		return idp.OutboxSent, time.Time{}, nil
+	case errors.Is(err, ErrUnknown):
+		return idp.OutboxUnknown, time.Time{}, err
+	case errors.Is(err, ErrTemporary):
+		if due, again := w.again(claimed); again {
+			return idp.OutboxQueued, due, err
+		}
+	}
+	return idp.OutboxFailed, time.Time{}, err
+}
+
+// linkOf makes the row of a link that is good from now on, at most as long as its flow.
+func linkOf(claimed idp.ClaimedMail, credential idp.Credential, now time.Time) idp.Link {
+	expires := now.Add(claimed.Tenant.LinkLife())
+	if claimed.Flow.Expires.Before(expires) {
+		expires = claimed.Flow.Expires
+	}
+	return idp.Link{
+		TenantID: claimed.Tenant.ID, ID: credential.ID, FlowID: claimed.Flow.ID, ClientID: claimed.Client.ID,
+		Verifier: credential.Secret.Digest(), SentAt: now, Expires: expires,
+	}
+}
+
+// tooLate tells that a link sent at that time could hardly be used any more.
+func tooLate(claimed idp.ClaimedMail, at time.Time) bool {
+	return at.After(claimed.Entry.Expires.Add(-leastUse)) || at.After(claimed.Flow.Expires.Add(-leastUse))
+}
+
+// again tells whether and when another attempt is to be made. Up to a fifth is
+// added by chance, so that what failed together is not tried again together.
+func (w *Worker) again(claimed idp.ClaimedMail) (time.Time, bool) {
+	made := claimed.Entry.Attempt
+	if made < 1 || made > len(pauses) {
+		return time.Time{}, false
+	}
+	pause := pauses[made-1]
+	due := w.Clock().Add(pause + rand.N(pause/5)) //nolint:gosec // chance only spreads load here
+	return due, !tooLate(claimed, due)
+}
+
+// finish writes what became of the attempt, also when Run has to end: a result
+// that is not written makes a mail that was sent look unknown.
+func (w *Worker) finish(ctx context.Context, claimed idp.ClaimedMail, state idp.OutboxState, due time.Time, cause error) {
+	entry := claimed.Entry
+	log := w.Log.With("tenant_id", entry.TenantID, "outbox_id", entry.ID, "attempt", entry.Attempt)
+	switch state {
+	case "":
+		log.ErrorContext(ctx, "mail left for its lease to lapse", "error", cause)
+		return
+	case idp.OutboxFailed, idp.OutboxUnknown:
+		log.ErrorContext(ctx, "mail not sent", "state", state, "error", cause)
+	case idp.OutboxQueued:
+		log.WarnContext(ctx, "mail to be tried again", "due", due, "error", cause)
+	default:
+		log.InfoContext(ctx, "mail done", "state", state)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	ref := idp.MailRef{TenantID: entry.TenantID, ID: entry.ID}
+	var err error
+	for try := range 3 {
+		if try > 0 {
+			rest(ctx, time.Duration(try)*200*time.Millisecond)
+		}
+		err = w.Store.FinishMail(ctx, ref, entry.Attempt, state, due, w.Clock())
+		if err == nil || errors.Is(err, idp.ErrUsed) {
+			return // ErrUsed: the lease had lapsed, and another attempt has it
+		}
+	}
+	log.ErrorContext(ctx, "result of a mail not written", "state", state, "error", err)
+}
+
+// rest waits, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

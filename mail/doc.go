@@ -1,0 +1,17 @@
+// Package mail gets the outbox's entries to the people they are for: it
+// composes a login mail, mints its link, hands it to a transport, and keeps
+// account of what became of it.
+//
+//	Wake or sweep -> claim -> not deliverable: dropped
+//	                   |
+//	                 mint the link, commit it -> hand over -> sent
+//	                                               |--> refused for now: queued again, later
+//	                                               |--> refused for good, or too late: failed
+//	                                               +--> answer lost after the data: unknown
+//
+// The token of a link exists in the mail only: it is made when the mail is
+// sent, what is stored is its digest, and that is committed before any of the
+// mail's data leaves. It must never be logged, nor anything that may quote it,
+// such as a server's reply to the data. A mail whose data may have arrived is
+// never sent again: the person can ask for another.
+package mail
