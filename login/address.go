@@ -1,0 +1,133 @@
+package login
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"postern/edge"
+	"postern/idp"
+	"postern/templates"
+)
+
+// askAddress serves GET /auth/login. It writes nothing, so that a flood of
+// authorization requests leaves no row.
+func (h *Handler) askAddress(w http.ResponseWriter, v *visit) error {
+	c, err := h.openFresh(v, v.r.URL.Query())
+	if err != nil {
+		return err
+	}
+	h.Sessions.keepBrowser(w, v.r)
+	hint, err := idp.ParseAddress(c.request.LoginHint)
+	if err != nil {
+		hint = "" // a hint that no mail can go to prefills nothing
+	}
+	h.writeLogin(w, v, c, http.StatusOK, string(hint), "")
+	return nil
+}
+
+// openFresh opens a request that is still waiting for its address.
+func (h *Handler) openFresh(v *visit, values url.Values) (carried, error) {
+	c, err := h.open(v, values)
+	if err != nil {
+		return carried{}, err
+	}
+	if !v.now.Before(c.request.ReceivedAt.Add(idp.RequestLife)) {
+		return carried{}, over(v, templates.EndedExpired, c.client, c.request.UILocales)
+	}
+	return c, nil
+}
+
+func (h *Handler) writeLogin(w http.ResponseWriter, v *visit, c carried, status int, email, problem string) {
+	hidden := append(c.fields(), h.tokenField(w, v, c.action("login")))
+	h.write(w, v, status, c.request.UILocales, false, templates.Login{
+		Client: c.client.Metadata.Name, Hidden: hidden, Email: email, Problem: problem,
+	})
+}
+
+// maxTyped is how much of what was typed comes back with its problem.
+const maxTyped = 320
+
+// takeAddress serves POST /auth/login. From here on, every address is alike:
+// one question to the limits, one write, one answer.
+func (h *Handler) takeAddress(w http.ResponseWriter, v *visit) error {
+	if err := v.readForm(w); err != nil {
+		return err
+	}
+	c, err := h.openFresh(v, v.form)
+	if err != nil {
+		return err
+	}
+	if err := h.checkToken(v, c.action("login")); err != nil {
+		return err
+	}
+	if v.form.Get("action") == "cancel" {
+		h.Responder.Error(w, v.r, c.request, "access_denied", "The person cancelled the login.")
+		return nil
+	}
+	address, err := idp.ParseAddress(v.form.Get("email"))
+	if err != nil {
+		return h.badAddress(w, v, c)
+	}
+	flow, err := h.start(w, v, c, address)
+	if err != nil {
+		return err
+	}
+	redirect(w, waitingURL(v, flow))
+	return nil
+}
+
+// badAddress shows the page again, with what was typed and what is wrong with it.
+func (h *Handler) badAddress(w http.ResponseWriter, v *visit, c carried) error {
+	typed := v.form.Get("email")
+	typed = strings.ToValidUTF8(typed[:min(len(typed), maxTyped)], "")
+	h.writeLogin(w, v, c, http.StatusUnprocessableEntity, typed, "login.problem.address")
+	return nil
+}
+
+// start writes the flow and its outbox entry.
+func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.Address) (idp.FlowID, error) {
+	decision, err := h.askLimits(v, address)
+	if err != nil {
+		return "", err
+	}
+	flow := idp.Flow{
+		TenantID: v.tenant.ID, ID: idp.FlowID(idp.NewID(v.now)), Request: c.request, Address: address,
+		Browser: h.Sessions.keepBrowser(w, v.r).Digest(), Asked: device(v),
+		Locale: h.locale(v, c.request.UILocales), State: idp.FlowAsked,
+		CreatedAt: v.now, Expires: v.now.Add(v.tenant.FlowLife()),
+		NextMail: decision.NextMail, Taken: decision.Taken,
+	}
+	mail := outboxEntry(v, flow, decision)
+	if err := h.Store.StartFlow(v.ctx(), idp.NewFlow{Flow: flow, Mail: mail}); err != nil {
+		return "", fmt.Errorf("start flow: %w", err)
+	}
+	h.Waker.Wake(idp.MailRef{TenantID: mail.TenantID, ID: mail.ID})
+	return flow.ID, nil
+}
+
+// outboxEntry is written also where a limit withholds the mail.
+func outboxEntry(v *visit, flow idp.Flow, decision MailDecision) idp.OutboxEntry {
+	return idp.OutboxEntry{
+		TenantID: v.tenant.ID, ID: idp.OutboxID(idp.NewID(v.now)), FlowID: flow.ID,
+		Withheld: !decision.Send, State: idp.OutboxQueued,
+		Due: v.now, Expires: flow.Expires, CreatedAt: v.now,
+	}
+}
+
+// askLimits counts a mail, and refuses where the peer or the tenant is over.
+func (h *Handler) askLimits(v *visit, address idp.Address) (MailDecision, error) {
+	decision, err := h.Limits.Mail(v.ctx(), v.tenant, address, edge.ClientIP(v.ctx()), h.Sessions.known(v.r, address), v.now)
+	if err != nil {
+		return MailDecision{}, fmt.Errorf("limits: %w", err)
+	}
+	switch decision.Refused {
+	case RefusedPeer:
+		return MailDecision{}, refuseUntil(http.StatusTooManyRequests, "too_many", decision.RetryAt.Sub(v.now))
+	case RefusedTenant:
+		return MailDecision{}, refuseUntil(http.StatusServiceUnavailable, "busy", decision.RetryAt.Sub(v.now))
+	default:
+		return decision, nil
+	}
+}

@@ -1,0 +1,109 @@
+package login
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"postern/idp"
+	"postern/templates"
+)
+
+// carried is an authorization request as the browser carries it: sealed in the
+// field "request", or by the name it is stored under in the field "stored".
+type carried struct {
+	field, value string
+	request      idp.AuthRequest
+	client       idp.Client
+}
+
+// maxSealed is more than a sealed request can be long.
+const maxSealed = 32 << 10
+
+// open reads the request that the browser carries, and finds its client. What
+// was never ours is refused; expiry is the caller's to judge.
+func (h *Handler) open(v *visit, values url.Values) (carried, error) {
+	c := carried{field: "request", value: values.Get("request")}
+	sealed := c.value
+	if stored := values.Get("stored"); stored != "" {
+		c.field, c.value = "stored", stored
+		found, err := h.Store.FindRequest(v.ctx(), v.tenant.ID, stored)
+		if err != nil {
+			return carried{}, missing(err, "request")
+		}
+		sealed = string(found.Sealed)
+	}
+	if sealed == "" || len(sealed) > maxSealed {
+		return carried{}, refuse(http.StatusBadRequest, "request", nil)
+	}
+	text, err := h.Sealer.Open(v.tenant.ID, idp.PurposeAuthRequest, sealed)
+	if err != nil {
+		return carried{}, missing(err, "request")
+	}
+	if err := json.Unmarshal(text, &c.request); err != nil {
+		return carried{}, fmt.Errorf("sealed request: %w", err)
+	}
+	c.client, err = h.clientOf(v, c.request)
+	return c, err
+}
+
+// fields are the hidden fields that carry the request on.
+func (c carried) fields() []templates.Hidden {
+	return []templates.Hidden{{Name: c.field, Value: c.value}}
+}
+
+func (c carried) query() url.Values { return url.Values{c.field: {c.value}} }
+
+// action names a form about this request.
+func (c carried) action(form string) string {
+	sum := sha256.Sum256([]byte(c.field + "=" + c.value))
+	return form + ":" + hex.EncodeToString(sum[:])
+}
+
+// clientOf finds the client of a request and holds it to what it registers
+// today: an answer must not go where it is no longer wanted.
+func (h *Handler) clientOf(v *visit, req idp.AuthRequest) (idp.Client, error) {
+	client, err := h.Store.FindClient(v.ctx(), v.tenant.ID, req.ClientID)
+	if err != nil {
+		return idp.Client{}, missing(err, "client")
+	}
+	if !client.AllowsRedirect(req.RedirectURI) {
+		return idp.Client{}, refuse(http.StatusBadRequest, "client", nil)
+	}
+	return client, nil
+}
+
+// missing refuses what is not there, and passes other errors on.
+func missing(err error, key string) error {
+	if errors.Is(err, idp.ErrNotFound) {
+		return refuse(http.StatusBadRequest, key, err)
+	}
+	return err
+}
+
+// maxRequestURL is what every proxy takes of a URL, less the rest of it.
+const maxRequestURL = 3500
+
+// carry seals a request again, to be opened by another page.
+func (h *Handler) carry(v *visit, req idp.AuthRequest) (url.Values, error) {
+	text, err := json.Marshal(req)
+	if err != nil {
+		return nil, fmt.Errorf("seal request: %w", err)
+	}
+	sealed := h.Sealer.Seal(v.tenant.ID, idp.PurposeAuthRequest, text)
+	if len(sealed) <= maxRequestURL {
+		return url.Values{"request": {sealed}}, nil
+	}
+	id := idp.NewID(v.now)
+	err = h.Store.SaveRequest(v.ctx(), idp.StoredRequest{
+		TenantID: v.tenant.ID, ID: id, Sealed: []byte(sealed), Expires: v.now.Add(idp.RequestLife),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("keep request: %w", err)
+	}
+	return url.Values{"stored": {id}}, nil
+}

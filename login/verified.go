@@ -1,0 +1,88 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+
+	"postern/idp"
+	"postern/templates"
+)
+
+// takeLink serves POST /auth/verify: the button under an opened link. It needs
+// the secret of the browser that asked; a scanner that presses everything has
+// none, and neither has a victim who was sent somebody else's link.
+func (h *Handler) takeLink(w http.ResponseWriter, v *visit) error {
+	if err := h.attempt(v); err != nil {
+		return err
+	}
+	if err := v.readForm(w); err != nil {
+		return err
+	}
+	m, err := h.findMailed(v, v.form.Get("token"))
+	if err != nil {
+		return err
+	}
+	browser, ok := h.Sessions.browser(v.r)
+	if m.flow.ID == "" {
+		return over(v, m.ended(v), m.client, nil)
+	}
+	if !ok || !isOwn(v, m.flow, browser) {
+		return refuse(http.StatusForbidden, "form", nil)
+	}
+	if err := h.checkToken(v, m.action()); err != nil {
+		return err
+	}
+	flow := own{Flow: m.flow, browser: browser}
+	if what := m.ended(v); what != "" {
+		return h.linkLost(w, v, m, flow, what)
+	}
+	return h.pressLink(w, v, m, flow)
+}
+
+func (h *Handler) pressLink(w http.ResponseWriter, v *visit, m mailed, flow own) error {
+	if _, ok := acrOf(flow.Request, idp.ByLink); !ok {
+		h.Responder.Error(w, v.r, flow.Request, "unmet_authentication_requirements", "")
+		return nil
+	}
+	done, err := h.complete(w, v, attempt{
+		own: flow, link: m.link, verifier: m.credential.Secret.Digest(), by: idp.ByLink,
+		here: m.client.FinishesAt() == idp.FinishLink,
+	})
+	switch {
+	case err == nil:
+		return h.proceed(w, v, done)
+	case errors.Is(err, idp.ErrUsed):
+		return h.beaten(w, v, m, flow)
+	case errors.Is(err, idp.ErrExpired):
+		return over(v, templates.EndedExpired, m.client, flow.Request.UILocales)
+	case errors.Is(err, idp.ErrNotFound), errors.Is(err, idp.ErrMismatch):
+		return over(v, templates.EndedUnknown, idp.Client{}, flow.Request.UILocales)
+	default:
+		return err
+	}
+}
+
+// beaten answers a press that another one outran.
+func (h *Handler) beaten(w http.ResponseWriter, v *visit, m mailed, flow own) error {
+	again, err := h.ownFlow(v, string(flow.ID))
+	if err != nil {
+		return err
+	}
+	m.flow = again.Flow
+	what := m.ended(v)
+	if what == "" {
+		what = templates.EndedUsed
+	}
+	return h.linkLost(w, v, m, again, what)
+}
+
+// linkLost answers a press that came too late. This browser may have lost the
+// answer to the one that was in time, so it is given its session again.
+func (h *Handler) linkLost(w http.ResponseWriter, v *visit, m mailed, flow own, what templates.Ending) error {
+	if what == templates.EndedUsed {
+		if err := h.giveAgain(w, v, flow); err != nil {
+			return err
+		}
+	}
+	return h.writeUsedHere(w, v, m, flow, what)
+}
