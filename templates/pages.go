@@ -37,10 +37,12 @@ type Waiting struct {
 	SelfURL  string
 	PollURL  string // JSON {"state":"asked|done|expired"} for the script
 	NextMail time.Time
-	CanSend  bool // NextMail has come
-	Sent     bool // another mail was just asked for
+	CanSend  bool   // NextMail has come
+	Sent     bool   // another mail was just asked for
 	Problem  string // "waiting.problem." code (wrong), form (no code or link at all), soon (resend), link_only (this app takes no code)
 	Left     int    // attempts left, shown with a wrong code
+	// StartURL leads to the login page, for another address; empty if there is no way back.
+	StartURL string
 }
 
 // VerifyHere is the link opened in the browser that asked: one button, POST to Base/auth/verify.

@@ -4,28 +4,125 @@
 //
 // It must never hold logic of the login, and nothing a tenant supplies is ever
 // markup here: tenants give data, the templates give form.
+//
+//	pages/layout.html    what every page shares; pages/icons.html its drawings
+//	pages/NAME.html      one page: the blocks title and body
+//	mails/login.txt, .html   the mail's two parts
+//	locales/LANG.json    every word, flat, with {named} arguments
+//	assets/              the stylesheet, the script, the mark
+//
+// A page works without the script and says all it has to say without the
+// stylesheet.
 package templates
 
-import "net/http"
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"net/http"
+	texttemplate "text/template"
+
+	"golang.org/x/text/language"
+)
+
+//go:embed pages mails locales assets
+var files embed.FS
 
 // Set is the parsed templates. It is safe for concurrent use.
-type Set struct{}
+type Set struct {
+	locales []string // the default first
+	matcher language.Matcher
+	words   map[string]catalogue
+	pages   map[string]map[string]*template.Template // by locale and page
+	mails   map[string]mailTemplates
+	assets  map[string]asset // by hashed name
+}
+
+type mailTemplates struct {
+	text *texttemplate.Template
+	html *template.Template
+}
 
 // New parses the embedded templates and catalogues; an error is a fault of the build.
-func New() (*Set, error) { return &Set{}, nil }
+func New() (*Set, error) {
+	assets, hashed, err := loadAssets(files)
+	if err != nil {
+		return nil, err
+	}
+	catalogues, err := loadCatalogues(files)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{
+		words:  map[string]catalogue{},
+		pages:  map[string]map[string]*template.Template{},
+		mails:  map[string]mailTemplates{},
+		assets: assets,
+	}
+	tags := make([]language.Tag, 0, len(catalogues))
+	for _, c := range catalogues {
+		tag, err := language.Parse(c.locale)
+		if err != nil {
+			return nil, fmt.Errorf("templates: locale %q: %w", c.locale, err)
+		}
+		if s.pages[c.locale], err = parsePages(c, hashed); err != nil {
+			return nil, err
+		}
+		if s.mails[c.locale], err = parseMails(c); err != nil {
+			return nil, err
+		}
+		tags = append(tags, tag)
+		s.locales = append(s.locales, c.locale)
+		s.words[c.locale] = c
+	}
+	s.matcher = language.NewMatcher(tags)
+	return s, nil
+}
+
+func parsePages(c catalogue, hashed map[string]string) (map[string]*template.Template, error) {
+	shared, err := template.New("layout.html").Funcs(c.funcs(hashed)).
+		ParseFS(files, "pages/layout.html", "pages/icons.html")
+	if err != nil {
+		return nil, fmt.Errorf("templates: layout: %w", err)
+	}
+	pages := map[string]*template.Template{}
+	for _, b := range bodies {
+		name := b.page()
+		own, err := shared.Clone()
+		if err == nil {
+			own, err = own.ParseFS(files, "pages/"+name+".html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("templates: page %s: %w", name, err)
+		}
+		pages[name] = own
+	}
+	return pages, nil
+}
+
+func parseMails(c catalogue) (mailTemplates, error) {
+	text, err := texttemplate.New("login.txt").Funcs(c.funcs(nil)).
+		ParseFS(files, "mails/login.txt")
+	if err != nil {
+		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
+	}
+	html, err := template.New("login.html").Funcs(c.funcs(nil)).ParseFS(files, "mails/login.html")
+	if err != nil {
+		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
+	}
+	return mailTemplates{text: text, html: html}, nil
+}
+
+// bodies has one of each page.
+var bodies = []Body{
+	Login{}, Waiting{}, VerifyHere{}, VerifyElsewhere{}, Completed{}, Done{},
+	Over{}, Consent{}, LogoutConfirm{}, SignedOut{}, Fault{},
+}
 
 // Locales are the languages there are, the default first.
-func (s *Set) Locales() []string { return []string{"en", "de"} }
+func (s *Set) Locales() []string { return append([]string(nil), s.locales...) }
 
-// Locale picks a language: the first of uiLocales that there is, then by the
-// Accept-Language header, then the tenant's, then English.
-func (s *Set) Locale(uiLocales []string, acceptLanguage, tenant string) string { return "en" }
-
-// Write renders a page with all the headers that INTERFACES asks of pages.
-func (s *Set) Write(w http.ResponseWriter, status int, f Frame, b Body) {}
-
-// Mail composes the words of a login mail.
-func (s *Set) Mail(locale string, m LoginMail) (Composed, error) { return Composed{}, nil }
-
-// Assets serves the stylesheet and scripts below Base/auth/assets/.
-func (s *Set) Assets() http.Handler { return http.NotFoundHandler() }
+// Assets serves the stylesheet and scripts below Base/auth/assets/. It looks at
+// the last element of the path only, so it can be mounted in front of whatever
+// finds the tenant: assets are everyone's.
+func (s *Set) Assets() http.Handler { return http.HandlerFunc(s.serveAsset) }

@@ -1,0 +1,144 @@
+// Everything here is a convenience: each page says and does all it has to
+// without it.
+(() => {
+  'use strict';
+
+  const lang = document.documentElement.lang;
+  // What the server's clock is ahead of ours, in milliseconds, once we know.
+  let ahead = 0;
+
+  for (const el of document.querySelectorAll('[data-js]')) el.hidden = false;
+  for (const el of document.querySelectorAll('[data-nojs]')) el.hidden = true;
+
+  // The token has done its part once the page is here: keep it out of the
+  // history and of whatever reads the address bar.
+  function scrub() {
+    const url = new URL(location.href);
+    if (!url.searchParams.has('token')) return;
+    url.searchParams.delete('token');
+    history.replaceState(history.state, '', url.pathname + url.search);
+  }
+
+  // Times come in UTC; show them in the person's zone and keep the original at hand.
+  function localise() {
+    const own = (navigator.language || '').toLowerCase();
+    const locale = own.startsWith(lang) ? navigator.language : lang;
+    const format = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    for (const el of document.querySelectorAll('time[datetime]')) {
+      const at = new Date(el.dateTime);
+      if (isNaN(at)) continue;
+      el.title = el.textContent;
+      el.textContent = format.format(at);
+    }
+  }
+
+  // Tell how long until the next mail; far ahead, the time of day says it better.
+  function countDown(el) {
+    const until = Date.parse(el.dataset.until);
+    const plain = el.textContent;
+    const tick = () => {
+      const left = Math.ceil((until - Date.now() - ahead) / 1000);
+      if (left <= 0) {
+        el.textContent = el.dataset.ready;
+        return;
+      }
+      const clock = Math.floor(left / 60) + ':' + String(left % 60).padStart(2, '0');
+      el.textContent = left > 600 ? plain : el.dataset.counting.replace('{left}', clock);
+      setTimeout(tick, 1000);
+    };
+    if (!isNaN(until)) tick();
+  }
+
+  // Ask whether the login is done: often at first, then ever more rarely, and
+  // only while somebody looks.
+  function poll(el) {
+    const first = 2000, slowest = 15000, longestAsk = 10000;
+    let pause = first, timer = 0, busy = false, over = false;
+
+    const ask = async () => {
+      if (busy || over || document.hidden) return;
+      busy = true;
+      try {
+        const answer = await fetch(el.dataset.poll, {
+          cache: 'no-store',
+          credentials: 'same-origin',
+          headers: { Accept: 'application/json' },
+          signal: AbortSignal.timeout ? AbortSignal.timeout(longestAsk) : undefined,
+        });
+        const date = Date.parse(answer.headers.get('Date'));
+        if (!isNaN(date)) ahead = date - Date.now();
+        if (answer.ok) {
+          const { state } = await answer.json();
+          if (state === 'done' || state === 'expired') {
+            over = true;
+            location.replace(el.dataset.self);
+            return;
+          }
+        }
+      } catch {
+        // Offline or interrupted: the next try may do.
+      } finally {
+        busy = false;
+      }
+      pause = Math.min(pause * 1.3, slowest);
+      next();
+    };
+    const next = () => {
+      clearTimeout(timer);
+      if (!over) timer = setTimeout(ask, pause);
+    };
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden || over) return;
+      pause = first;
+      clearTimeout(timer);
+      ask();
+    });
+    // Back from the page cache: timers stood still, and the answer may have changed.
+    addEventListener('pageshow', (event) => {
+      if (!event.persisted) return;
+      over = busy = false;
+      ask();
+    });
+    next();
+  }
+
+  function copier(button) {
+    const source = document.getElementById(button.dataset.copy);
+    const told = button.parentElement.querySelector('[data-told]');
+    if (!source || !navigator.clipboard) return;
+    button.hidden = false;
+    button.addEventListener('click', async () => {
+      try {
+        await navigator.clipboard.writeText(source.textContent.trim());
+        if (told) told.textContent = button.dataset.copied;
+      } catch {
+        getSelection().selectAllChildren(source);
+      }
+    });
+  }
+
+  // A second press of a button must not send its form twice.
+  function sendOnce(form) {
+    let sent = false;
+    form.addEventListener('submit', (event) => {
+      if (sent) event.preventDefault();
+      sent = true;
+    });
+    addEventListener('pageshow', () => { sent = false; });
+  }
+
+  function lookAtProblem() {
+    const field = document.querySelector('[aria-invalid="true"]');
+    if (!field) return;
+    field.focus();
+    if (field.select) field.select();
+  }
+
+  scrub();
+  localise();
+  document.querySelectorAll('form[method="post"]').forEach(sendOnce);
+  document.querySelectorAll('[data-copy]').forEach(copier);
+  document.querySelectorAll('[data-poll]').forEach(poll);
+  document.querySelectorAll('[data-until]').forEach(countDown);
+  lookAtProblem();
+})();
