@@ -1,0 +1,169 @@
+package harness
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// patience is how long anything that another process does may take.
+const patience = 20 * time.Second
+
+// Build compiles the program once into dir and gives its path.
+func Build(dir string) (string, error) {
+	binary := filepath.Join(dir, "postern")
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "postern/cmd/postern").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+// FreePort finds a port of 127.0.0.1 that nobody listens on now.
+func FreePort() (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a TCP listener
+}
+
+// Server is a running `postern dev`.
+type Server struct {
+	URL    string
+	Issuer string // of the tenant demo
+	Data   string // the data folder
+	binary string
+	cmd    *exec.Cmd
+	ended  chan struct{}
+	logs   *record
+}
+
+// Start runs `postern dev` on a free port over a data folder of its own in dir.
+func Start(binary, dir string, args ...string) (*Server, error) {
+	port, err := FreePort()
+	if err != nil {
+		return nil, err
+	}
+	data := filepath.Join(dir, "data")
+	all := append([]string{"dev", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--data", data}, args...)
+	s := &Server{Data: data, binary: binary, ended: make(chan struct{}), logs: &record{}}
+	s.cmd = exec.CommandContext(context.Background(), binary, all...)
+	s.cmd.Dir = dir
+	s.cmd.Stderr = s.logs
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	ready := make(chan string, 1)
+	go s.read(stdout, ready)
+	select {
+	case s.URL = <-ready:
+		s.Issuer = s.URL + "/t/demo"
+		return s, nil
+	case <-s.ended:
+		return nil, fmt.Errorf("postern dev ended before it was ready:\n%s", s.logs)
+	case <-time.After(patience):
+		return nil, errors.Join(fmt.Errorf("postern dev was not ready in %s:\n%s", patience, s.logs), s.Stop())
+	}
+}
+
+// read keeps what the program prints and announces its ready line.
+func (s *Server) read(stdout io.Reader, ready chan<- string) {
+	lines := bufio.NewScanner(io.TeeReader(stdout, s.logs))
+	for lines.Scan() {
+		if url, ok := strings.CutPrefix(lines.Text(), "ready "); ok {
+			select {
+			case ready <- strings.TrimSpace(url):
+			default:
+			}
+		}
+	}
+	// Whatever the exit, what was printed tells more.
+	_ = s.cmd.Wait()
+	close(s.ended)
+}
+
+// Stop asks the process to end, and ends it if it does not.
+func (s *Server) Stop() error {
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(patience):
+		return errors.Join(errors.New("postern dev did not end when asked"), s.cmd.Process.Kill())
+	}
+}
+
+// Logs gives all that the process has printed so far.
+func (s *Server) Logs() string { return s.logs.String() }
+
+// StartFor starts a server for one test and ends it with the test.
+func StartFor(t testing.TB, binary string, args ...string) *Server {
+	t.Helper()
+	s, err := Start(binary, t.TempDir(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Log(s.Logs())
+		}
+	})
+	return s
+}
+
+// Run runs another command beside the server, over the same data, and gives its stdout.
+func (s *Server) Run(t testing.TB, args ...string) []byte {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), s.binary, append(args, "--data", s.Data)...)
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, &stderr)
+	}
+	return stdout.Bytes()
+}
+
+// record is a buffer that one writes while another reads.
+type record struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+// Write implements io.Writer.
+func (r *record) Write(p []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.Write(p)
+}
+
+// String gives what was written so far.
+func (r *record) String() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.b.String()
+}
