@@ -175,6 +175,9 @@ func (p *Provider) carry(w http.ResponseWriter, r *http.Request, path, name, pur
 }
 
 func (p *Provider) keep(r *http.Request, tenant idp.Tenant, sealed string) (string, error) {
+	if p.limits == nil {
+		return "", invalidRequest("the request is too long")
+	}
 	now := p.clock()
 	verdict, err := p.limits.Attempt(r.Context(), tenant, edge.ClientIP(r.Context()), now)
 	if err != nil {

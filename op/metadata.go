@@ -89,15 +89,17 @@ func (d *documents) of(issuer string) (document, error) {
 // §3). Routes puts it below the issuer; RFC 8414's own location, the well-known
 // path before the issuer's, is outside and wants it at the host's root, with the
 // tenant in the context all the same.
-func (p *Provider) Metadata() http.Handler {
-	return p.public(func(w http.ResponseWriter, r *http.Request) error {
-		doc, err := p.metadata.of(p.issuer(r))
-		if err != nil {
-			return err
-		}
-		doc.write(w, r)
-		return nil
-	})
+func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
+	p.public(p.describe).ServeHTTP(w, r)
+}
+
+func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
+	doc, err := p.metadata.of(p.issuer(r))
+	if err != nil {
+		return err
+	}
+	doc.write(w, r)
+	return nil
 }
 
 // metadata is the library's document and what it does not know yet.
@@ -111,7 +113,7 @@ type metadata struct {
 func metadataOf(issuer string) metadata {
 	algs := []string{string(idp.RS256), string(idp.ES256)}
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
-	any := append(slices.Clone(secret), oidc.AuthMethodNone)
+	everyone := append(slices.Clone(secret), oidc.AuthMethodNone)
 	return metadata{
 		DiscoveryConfiguration: oidc.DiscoveryConfiguration{
 			Issuer:                issuer,
@@ -137,8 +139,8 @@ func metadataOf(issuer string) metadata {
 			ClaimsParameterSupported:      true,
 			CodeChallengeMethodsSupported: []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
 
-			TokenEndpointAuthMethodsSupported:         any,
-			RevocationEndpointAuthMethodsSupported:    any,
+			TokenEndpointAuthMethodsSupported:         everyone,
+			RevocationEndpointAuthMethodsSupported:    everyone,
 			IntrospectionEndpointAuthMethodsSupported: secret,
 		},
 		ResponseIssuer:  true,

@@ -15,7 +15,7 @@ import (
 	"postern/templates"
 )
 
-// Config is what a Provider is made of; all of it is needed.
+// Config is what a Provider is made of; all but Limits is needed.
 type Config struct {
 	// PublicURL is the instance's origin, without a trailing slash.
 	PublicURL string
@@ -23,10 +23,12 @@ type Config struct {
 	Keys      Keys
 	Sealer    Sealer
 	Sessions  Sessions
-	Limits    Limits
-	Pages     *templates.Set
-	Clock     func() time.Time
-	Log       *slog.Logger
+	// Limits counts authorization requests that have to be stored; without it
+	// those too long for a URL are refused.
+	Limits Limits
+	Pages  *templates.Set
+	Clock  func() time.Time
+	Log    *slog.Logger
 }
 
 // Provider serves the OpenID Provider of every tenant.
@@ -60,7 +62,7 @@ const (
 
 // New makes a Provider.
 func New(c Config) (*Provider, error) {
-	if c.Store == nil || c.Keys == nil || c.Sealer == nil || c.Sessions == nil || c.Limits == nil ||
+	if c.Store == nil || c.Keys == nil || c.Sealer == nil || c.Sessions == nil ||
 		c.Pages == nil || c.Clock == nil || c.Log == nil {
 		return nil, errors.New("op: a part of the configuration is missing")
 	}
@@ -92,8 +94,8 @@ func (p *Provider) Routes(r chi.Router) {
 	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))
 	r.Handle(pathRevoke, p.call(p.revoke, http.MethodPost))
 	r.Handle(pathJWKS, p.public(p.jwks))
-	r.Handle(pathOpenID, p.Metadata())
-	r.Handle(pathOAuth, p.Metadata())
+	r.Handle(pathOpenID, p.public(p.describe))
+	r.Handle(pathOAuth, p.public(p.describe))
 }
 
 // issuer is the issuer of the request's tenant.
