@@ -122,9 +122,8 @@ type Completion struct {
 	User   User
 	SignUp SignUp
 	// Session is opened for whoever the address belongs to; the store fills its
-	// user. Replaces, if set, is the browser's former session. The same person's
-	// live one is renewed under its own ID with all else from Session, so what was
-	// granted on it lives on; another's is revoked. Completed tells the ID.
+	// user. Replaces, if set, is the browser's former session, revoked along with
+	// it; what stands on the same person's one moves to the new one and lives on.
 	Session  Session
 	Replaces SessionID
 	// Grant, if not nil, finishes the flow at once: the store fills in client,

@@ -126,7 +126,7 @@ func (h *Handler) askLimits(v *visit, address idp.Address) (MailDecision, error)
 	case RefusedPeer:
 		return MailDecision{}, refuseUntil(http.StatusTooManyRequests, "too_many", decision.RetryAt.Sub(v.now))
 	case RefusedTenant:
-		return MailDecision{}, refuseUntil(http.StatusServiceUnavailable, "busy", decision.RetryAt.Sub(v.now))
+		return MailDecision{}, refuseUntil(http.StatusServiceUnavailable, "unavailable", decision.RetryAt.Sub(v.now))
 	default:
 		return decision, nil
 	}

@@ -59,6 +59,6 @@ func (s *Sessions) FormTokenOK(r *http.Request, action, token string) bool {
 }
 
 func (s *Sessions) formToken(r *http.Request, action string, secret idp.Secret) string {
-	mac := s.sealer.MAC(idp.TenantOf(r.Context()).ID, "form:"+action, secret.Bytes())
+	mac := s.sealer.MAC(idp.TenantOf(r.Context()).ID, "form", []byte(action), secret.Bytes())
 	return base64.RawURLEncoding.EncodeToString(mac[:])
 }

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"postern/idp"
 	"postern/templates"
@@ -31,7 +32,11 @@ func (h *Handler) takeCode(w http.ResponseWriter, v *visit) error {
 	}
 	given, ok := parseAnswer(v.form.Get("code"))
 	if !ok {
-		return h.writeWaiting(w, v, flow, http.StatusUnprocessableEntity, waitingNotice{problem: "waiting.problem.form"})
+		problem := "waiting.problem.form"
+		if strings.TrimSpace(v.form.Get("code")) == "" {
+			problem = "waiting.problem.empty"
+		}
+		return h.writeWaiting(w, v, flow, http.StatusUnprocessableEntity, waitingNotice{problem: problem})
 	}
 	return h.tryAnswer(w, v, flow, given)
 }
@@ -43,7 +48,7 @@ func (h *Handler) tryAnswer(w http.ResponseWriter, v *visit, flow own, given ans
 	}
 	link, ok := h.match(given, links)
 	if !ok {
-		return h.wrongAnswer(w, v, flow)
+		return h.wrongAnswer(w, v, flow, given)
 	}
 	done, err := h.complete(w, v, attempt{own: flow, link: link, verifier: link.Verifier, by: idp.ByRelay, here: true})
 	if err != nil {
@@ -53,14 +58,18 @@ func (h *Handler) tryAnswer(w http.ResponseWriter, v *visit, flow own, given ans
 }
 
 // wrongAnswer says how many attempts are left; the last one ends the flow.
-func (h *Handler) wrongAnswer(w http.ResponseWriter, v *visit, flow own) error {
+func (h *Handler) wrongAnswer(w http.ResponseWriter, v *visit, flow own, given answer) error {
 	counted, err := h.Store.FindFlow(v.ctx(), v.tenant.ID, flow.ID)
 	if err != nil {
 		return h.lost(w, v, flow, err)
 	}
 	left := idp.MaxAttempts - counted.Attempts
 	if left > 0 {
-		return h.writeWaiting(w, v, flow, http.StatusUnprocessableEntity, waitingNotice{problem: "waiting.problem.code", left: left})
+		problem := "waiting.problem.code"
+		if given.link != nil {
+			problem = "waiting.problem.link"
+		}
+		return h.writeWaiting(w, v, flow, http.StatusUnprocessableEntity, waitingNotice{problem: problem, left: left})
 	}
 	if err := h.Store.LockFlow(v.ctx(), v.tenant.ID, flow.ID, v.now); err != nil {
 		return h.lost(w, v, flow, err)

@@ -47,7 +47,7 @@ func (h *Handler) openConsent(v *visit, values url.Values) (asked, error) {
 		return a, over(v, templates.EndedExpired, c.client, c.request.UILocales)
 	}
 	if !consentDue(c.client, c.request) {
-		return a, refuse(http.StatusBadRequest, "request", nil)
+		return a, refuse(http.StatusBadRequest, "bad_request", nil)
 	}
 	a.session, a.user, err = h.Sessions.Current(v.r)
 	if errors.Is(err, idp.ErrNotFound) || err == nil && !satisfies(a.session, a.user, c.request) {
@@ -97,7 +97,7 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 	}
 	a, err := h.openConsent(v, v.form)
 	if errors.Is(err, errSignIn) {
-		return refuse(http.StatusForbidden, "form", err)
+		return h.forbidden(v)
 	}
 	if err != nil {
 		return err

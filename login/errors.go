@@ -47,7 +47,7 @@ func badForm(err error) error {
 	if errors.As(err, &tooLarge) {
 		return refuse(http.StatusRequestEntityTooLarge, "too_large", err)
 	}
-	return refuse(http.StatusBadRequest, "request", err)
+	return refuse(http.StatusBadRequest, "bad_request", err)
 }
 
 // retrySoon is what a person waits before trying a store again that did not answer.

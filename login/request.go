@@ -33,16 +33,16 @@ func (h *Handler) open(v *visit, values url.Values) (carried, error) {
 		c.field, c.value = "stored", stored
 		found, err := h.Store.FindRequest(v.ctx(), v.tenant.ID, stored)
 		if err != nil {
-			return carried{}, missing(err, "request")
+			return carried{}, missing(err, "bad_request")
 		}
 		sealed = string(found.Sealed)
 	}
 	if sealed == "" || len(sealed) > maxSealed {
-		return carried{}, refuse(http.StatusBadRequest, "request", nil)
+		return carried{}, refuse(http.StatusBadRequest, "bad_request", nil)
 	}
 	text, err := h.Sealer.Open(v.tenant.ID, idp.PurposeAuthRequest, sealed)
 	if err != nil {
-		return carried{}, missing(err, "request")
+		return carried{}, missing(err, "bad_request")
 	}
 	if err := json.Unmarshal(text, &c.request); err != nil {
 		return carried{}, fmt.Errorf("sealed request: %w", err)
@@ -69,10 +69,10 @@ func (c carried) action(form string) string {
 func (h *Handler) clientOf(v *visit, req idp.AuthRequest) (idp.Client, error) {
 	client, err := h.Store.FindClient(v.ctx(), v.tenant.ID, req.ClientID)
 	if err != nil {
-		return idp.Client{}, missing(err, "client")
+		return idp.Client{}, missing(err, "bad_client")
 	}
 	if !client.AllowsRedirect(req.RedirectURI) {
-		return idp.Client{}, refuse(http.StatusBadRequest, "client", nil)
+		return idp.Client{}, refuse(http.StatusBadRequest, "bad_redirect", nil)
 	}
 	return client, nil
 }
@@ -85,16 +85,36 @@ func missing(err error, key string) error {
 	return err
 }
 
+// startAgain leads to the address page with the same request, for another
+// address; nowhere once the request is too old, or too long for a URL.
+func (h *Handler) startAgain(v *visit, req idp.AuthRequest) (string, error) {
+	if !v.now.Before(req.ReceivedAt.Add(idp.RequestLife)) {
+		return "", nil
+	}
+	sealed, err := h.seal(v, req)
+	if err != nil || len(sealed) > maxRequestURL {
+		return "", err
+	}
+	return v.at("/auth/login", url.Values{"request": {sealed}}), nil
+}
+
+func (h *Handler) seal(v *visit, req idp.AuthRequest) (string, error) {
+	text, err := json.Marshal(req)
+	if err != nil {
+		return "", fmt.Errorf("seal request: %w", err)
+	}
+	return h.Sealer.Seal(v.tenant.ID, idp.PurposeAuthRequest, text), nil
+}
+
 // maxRequestURL is what every proxy takes of a URL, less the rest of it.
 const maxRequestURL = 3500
 
 // carry seals a request again, to be opened by another page.
 func (h *Handler) carry(v *visit, req idp.AuthRequest) (url.Values, error) {
-	text, err := json.Marshal(req)
+	sealed, err := h.seal(v, req)
 	if err != nil {
-		return nil, fmt.Errorf("seal request: %w", err)
+		return nil, err
 	}
-	sealed := h.Sealer.Seal(v.tenant.ID, idp.PurposeAuthRequest, text)
 	if len(sealed) <= maxRequestURL {
 		return url.Values{"request": {sealed}}, nil
 	}

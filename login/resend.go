@@ -28,7 +28,7 @@ func (h *Handler) resend(w http.ResponseWriter, v *visit) error {
 	}
 	if wait := flow.NextMail.Sub(v.now); wait > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int((wait+time.Second-1)/time.Second)))
-		return h.writeWaiting(w, v, flow, http.StatusTooManyRequests, waitingNotice{problem: "waiting.problem.soon"})
+		return h.writeWaiting(w, v, flow, http.StatusTooManyRequests, waitingNotice{problem: "waiting.problem.toosoon"})
 	}
 	return h.mailAgain(w, v, flow)
 }

@@ -27,7 +27,7 @@ func (h *Handler) takeLink(w http.ResponseWriter, v *visit) error {
 		return over(v, m.ended(v), m.client, nil)
 	}
 	if !ok || !isOwn(v, m.flow, browser) {
-		return refuse(http.StatusForbidden, "form", nil)
+		return h.forbidden(v)
 	}
 	if err := h.checkToken(v, m.action()); err != nil {
 		return err

@@ -51,7 +51,7 @@ func (v *visit) readForm(w http.ResponseWriter) error {
 	}
 	v.form = v.r.PostForm
 	if !edge.FromHere(v.r, v.origin) {
-		return refuse(http.StatusForbidden, "form", nil)
+		return refuse(http.StatusForbidden, "forbidden", nil)
 	}
 	return nil
 }
@@ -62,9 +62,18 @@ const fieldFormToken = "form_token"
 // checkToken refuses a form that was not made for this browser and action.
 func (h *Handler) checkToken(v *visit, action string) error {
 	if !h.Sessions.FormTokenOK(v.r, action, v.form.Get(fieldFormToken)) {
-		return refuse(http.StatusForbidden, "form", nil)
+		return h.forbidden(v)
 	}
 	return nil
+}
+
+// forbidden refuses a form that is not this browser's, and tells apart the one
+// reason that a person can mend: cookies that don't come back.
+func (h *Handler) forbidden(v *visit) error {
+	if _, ok := h.Sessions.browser(v.r); !ok {
+		return refuse(http.StatusForbidden, "no_cookie", nil)
+	}
+	return refuse(http.StatusForbidden, "forbidden", nil)
 }
 
 func (h *Handler) tokenField(w http.ResponseWriter, v *visit, action string) templates.Hidden {

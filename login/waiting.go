@@ -48,6 +48,10 @@ func (h *Handler) writeWaiting(w http.ResponseWriter, v *visit, flow own, status
 	if err != nil {
 		return err
 	}
+	start, err := h.startAgain(v, flow.Request)
+	if err != nil {
+		return err
+	}
 	h.write(w, v, status, flow.Request.UILocales, false, templates.Waiting{
 		Client:  client.Metadata.Name,
 		Address: string(flow.Address),
@@ -62,6 +66,7 @@ func (h *Handler) writeWaiting(w http.ResponseWriter, v *visit, flow own, status
 		Sent:     notice.sent,
 		Problem:  notice.problem,
 		Left:     notice.left,
+		StartURL: start,
 	})
 	return nil
 }

@@ -39,7 +39,7 @@ type Waiting struct {
 	NextMail time.Time
 	CanSend  bool   // NextMail has come
 	Sent     bool   // another mail was just asked for
-	Problem  string // "waiting.problem." code (wrong), form (no code or link at all), soon (resend), link_only (this app takes no code)
+	Problem  string // "waiting.problem." code (wrong), link (not of this login), empty, form (neither code nor link), toosoon (resend), link_only (this app takes no code)
 	Left     int    // attempts left, shown with a wrong code
 	// StartURL leads to the login page, for another address; empty if there is no way back.
 	StartURL string
@@ -110,9 +110,7 @@ type LogoutConfirm struct {
 type SignedOut struct{ Client, ReturnURL string }
 
 // Fault is every refusal that has no page of its own. Key names its words:
-// fault.KEY.title and fault.KEY.text in the catalogue. The login room's keys are
-// request, client, form, too_many, busy, unavailable, too_large, method,
-// not_found, not_allowed and internal.
+// fault.KEY.title and fault.KEY.text in the catalogue.
 type Fault struct {
 	Key     string
 	Detail  string // one plain sentence for a developer, such as which parameter is wrong; never a cause
