@@ -159,19 +159,19 @@ func (c Counter) ruleFreeAt(rule Rule, now time.Time) time.Time {
 func (c Counter) remaining(rules []Rule, now time.Time) int64 {
 	least := int64(-1)
 	for _, rule := range rules {
-		used := int64(0)
-		if rule.exact() {
-			since := now.Add(-rule.Period).UnixMilli()
-			i, _ := slices.BinarySearch(c.Hits, since+1)
-			used = int64(len(c.Hits) - i)
-		} else {
-			used = c.buckets(rule.Period).sum(now)
-		}
-		if left := max(rule.Limit-used, 0); least < 0 || left < least {
+		if left := max(rule.Limit-c.used(rule, now), 0); least < 0 || left < least {
 			least = left
 		}
 	}
 	return max(least, 0)
+}
+
+func (c Counter) used(rule Rule, now time.Time) int64 {
+	if !rule.exact() {
+		return c.buckets(rule.Period).sum(now)
+	}
+	i, _ := slices.BinarySearch(c.Hits, now.Add(-rule.Period).UnixMilli()+1)
+	return int64(len(c.Hits) - i)
 }
 
 func (c Counter) buckets(period time.Duration) Buckets {

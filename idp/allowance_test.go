@@ -81,7 +81,7 @@ func pause(rng *rand.Rand, rules []idp.Rule) time.Duration {
 	if rng.IntN(4) > 0 {
 		span /= 20
 	}
-	return time.Duration(rng.Int64N(int64(span / time.Millisecond)))*time.Millisecond + time.Duration(rng.IntN(2))*time.Millisecond
+	return time.Duration(rng.Int64N(int64(span/time.Millisecond)))*time.Millisecond + time.Duration(rng.IntN(2))*time.Millisecond
 }
 
 // checkRetry asks for the promise of RetryAt: nothing before it, something at it.

@@ -49,8 +49,9 @@ func (s shared) Increment(ctx context.Context, key string, count int64, rate lim
 	return contextOf(verdicts[len(verdicts)-1], rate), nil
 }
 
-// Peek tells what Get would, and leaves nothing counted. The store has no
-// reading without counting, so it counts and gives back.
+// Peek tells what there is before a hit, with the reset that the hit would
+// bring, and leaves nothing counted. The store has no reading without counting,
+// so it counts and gives back.
 func (s shared) Peek(ctx context.Context, key string, rate limiter.Rate) (limiter.Context, error) {
 	hit, err := hitOf(key, rate)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -53,7 +54,7 @@ func NewSMTP(c SMTPConfig) (*SMTP, error) {
 
 // Server names host and port, for the log.
 func (t *SMTP) Server() string {
-	return net.JoinHostPort(t.server.host, fmt.Sprint(t.server.port))
+	return net.JoinHostPort(t.server.host, strconv.Itoa(t.server.port))
 }
 
 // Send hands the message over, on a kept connection if there is one. If that

@@ -180,13 +180,13 @@ func (c *session) send(ctx context.Context, m Message) (verdict, error) {
 // the half of it delivered.
 func (c *session) abort() {
 	if c.raw != nil {
-		_ = c.raw.Close() //nolint:errcheck // it is given up anyway
+		_ = c.raw.Close()
 	}
 }
 
 // quit ends the session politely; it is between two mails.
 func (c *session) quit() {
-	_ = c.smtp.UpdateDeadline(5 * time.Second) //nolint:errcheck // it is closed below in any case
-	_ = c.smtp.Quit()                          //nolint:errcheck // as above
+	_ = c.smtp.UpdateDeadline(5 * time.Second)
+	_ = c.smtp.Quit()
 	c.abort()
 }
