@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"time"
 )
 
 // view is what a page template sees.
@@ -86,9 +85,6 @@ func setHeaders(h http.Header, f Frame, b Body) {
 	h.Set("Cross-Origin-Opener-Policy", openerPolicy(b))
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()")
-	if fault, ok := b.(Fault); ok && fault.RetryIn > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((fault.RetryIn+time.Second-1)/time.Second)))
-	}
 }
 
 // openerPolicy cuts a page off from who opened it, but only where a mail led

@@ -67,13 +67,11 @@
         });
         const date = Date.parse(answer.headers.get('Date'));
         if (!isNaN(date)) ahead = date - Date.now();
-        if (answer.ok) {
-          const { state } = await answer.json();
-          if (state === 'done' || state === 'expired') {
-            over = true;
-            location.replace(el.dataset.self);
-            return;
-          }
+        const { state } = await answer.json();
+        if (state === 'done' || state === 'expired') {
+          over = true;
+          location.replace(el.dataset.self);
+          return;
         }
       } catch {
         // Offline or interrupted: the next try may do.
