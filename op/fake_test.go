@@ -1,0 +1,229 @@
+package op_test
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"postern/idp"
+)
+
+// fakeStore is an op.Store with the contract of the real ones, in memory.
+type fakeStore struct {
+	mu      sync.Mutex
+	clients map[idp.TenantID]map[idp.ClientID]idp.Client
+	users   map[idp.UserID]idp.User
+	grants  map[idp.GrantID]*fakeGrant
+	ended   map[idp.SessionID]bool
+	saved   map[string]idp.StoredRequest
+	keys    []idp.SigningKey
+	// poison, if set, is what every call fails with.
+	poison error
+}
+
+type fakeGrant struct {
+	idp.Grant
+	previous  idp.Digest
+	salt      idp.Secret
+	rotatedAt time.Time
+}
+
+func (s *fakeStore) lock() error {
+	s.mu.Lock()
+	return s.poison
+}
+
+func (s *fakeStore) FindClient(_ context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Client{}, err
+	}
+	c, ok := s.clients[t][id]
+	if !ok {
+		return idp.Client{}, idp.ErrNotFound
+	}
+	return c, nil
+}
+
+func (s *fakeStore) OriginAllowed(_ context.Context, t idp.TenantID, origin string) (bool, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return false, err
+	}
+	for _, c := range s.clients[t] {
+		if c.AllowsOrigin(origin) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (s *fakeStore) SaveRequest(_ context.Context, r idp.StoredRequest) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	s.saved[r.ID] = r
+	return nil
+}
+
+func (s *fakeStore) FindRequest(_ context.Context, t idp.TenantID, id string) (idp.StoredRequest, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.StoredRequest{}, err
+	}
+	r, ok := s.saved[id]
+	if !ok || r.TenantID != t {
+		return idp.StoredRequest{}, idp.ErrNotFound
+	}
+	return r, nil
+}
+
+func (s *fakeStore) CreateGrant(_ context.Context, g idp.Grant) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	s.grants[g.ID] = &fakeGrant{Grant: g}
+	return nil
+}
+
+func (s *fakeStore) RedeemCode(_ context.Context, r idp.Redemption) (idp.Grant, idp.User, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	g, ok := s.grants[r.GrantID]
+	switch {
+	case !ok || g.TenantID != r.TenantID || !g.Code.Equal(r.Code):
+		return idp.Grant{}, idp.User{}, idp.ErrNotFound
+	case g.ClientID != r.ClientID || g.Request.RedirectURI != r.RedirectURI || g.Request.CodeChallenge != r.Challenge:
+		return idp.Grant{}, idp.User{}, idp.ErrMismatch
+	case g.CodeUsed:
+		g.Revoked = true
+		return idp.Grant{}, idp.User{}, idp.ErrUsed
+	case !r.Now.Before(g.CodeExpires):
+		return idp.Grant{}, idp.User{}, idp.ErrExpired
+	}
+	g.CodeUsed = true
+	if g.Request.Offline() && !r.Refresh.IsZero() {
+		g.Refresh, g.RefreshExpires = r.Refresh, r.Now.Add(idp.RefreshTokenLife)
+	}
+	return g.Grant, s.users[g.UserID], nil
+}
+
+func (s *fakeStore) RotateRefresh(_ context.Context, r idp.Rotation) (idp.Rotated, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Rotated{}, err
+	}
+	g, ok := s.grants[r.GrantID]
+	switch {
+	case !ok || g.TenantID != r.TenantID || g.Revoked || g.Refresh.IsZero():
+		return idp.Rotated{}, idp.ErrNotFound
+	case g.ClientID != r.ClientID:
+		return idp.Rotated{}, idp.ErrMismatch
+	case !r.Now.Before(g.RefreshExpires):
+		return idp.Rotated{}, idp.ErrExpired
+	case g.Refresh.Equal(r.Presented.Digest()):
+		g.previous, g.salt, g.rotatedAt = g.Refresh, r.Salt, r.Now
+		g.Refresh, g.RefreshExpires = r.Presented.Successor(r.Salt).Digest(), r.Now.Add(idp.RefreshTokenLife)
+	case g.previous.Equal(r.Presented.Digest()) && r.Now.Sub(g.rotatedAt) <= idp.RefreshGrace:
+	default:
+		g.Revoked = true
+		return idp.Rotated{}, idp.ErrUsed
+	}
+	return idp.Rotated{Grant: g.Grant, User: s.users[g.UserID], Salt: g.salt}, nil
+}
+
+func (s *fakeStore) FindGrant(_ context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	g, ok := s.grants[id]
+	if !ok || g.TenantID != t || g.Revoked || !now.Before(g.Expires) || s.users[g.UserID].Disabled ||
+		(s.ended[g.SessionID] && !g.Request.Offline()) {
+		return idp.Grant{}, idp.User{}, idp.ErrNotFound
+	}
+	return g.Grant, s.users[g.UserID], nil
+}
+
+func (s *fakeStore) RevokeGrant(_ context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, _ time.Time) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	if g, ok := s.grants[id]; ok && g.TenantID == t && g.ClientID == c {
+		g.Revoked = true
+	}
+	return nil
+}
+
+func (s *fakeStore) SigningKeys(_ context.Context, t idp.TenantID, _ time.Time) ([]idp.SigningKey, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
+	var out []idp.SigningKey
+	for _, k := range s.keys {
+		if k.TenantID == t {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+func (s *fakeStore) AddSigningKey(_ context.Context, key idp.SigningKey, _ time.Time) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	for _, k := range s.keys {
+		if k.TenantID == key.TenantID && k.Alg == key.Alg && k.Generation == key.Generation {
+			return idp.ErrConflict
+		}
+	}
+	s.keys = append(s.keys, key)
+	return nil
+}
+
+// Attempt allows as many as the test says.
+type fakeLimits struct{ allowed bool }
+
+func (l *fakeLimits) Attempt(_ context.Context, _ idp.Tenant, _ netip.Addr, now time.Time) (idp.Verdict, error) {
+	return idp.Verdict{Allowed: l.allowed, RetryAt: now.Add(30 * time.Second)}, nil
+}
+
+// fakeSessions is one browser: what it has is what every request brings.
+type fakeSessions struct {
+	store   *fakeStore
+	session *idp.Session
+	poison  error
+}
+
+func (s *fakeSessions) Current(r *http.Request) (idp.Session, idp.User, error) {
+	if s.poison != nil {
+		return idp.Session{}, idp.User{}, s.poison
+	}
+	if s.session == nil || s.session.TenantID != idp.TenantOf(r.Context()).ID {
+		return idp.Session{}, idp.User{}, idp.ErrNotFound
+	}
+	return *s.session, s.store.users[s.session.UserID], nil
+}
+
+func (s *fakeSessions) End(_ http.ResponseWriter, _ *http.Request, session idp.Session) error {
+	s.store.ended[session.ID] = true
+	s.session = nil
+	return nil
+}
+
+func (s *fakeSessions) FormToken(_ http.ResponseWriter, _ *http.Request, action string) string {
+	return "token of " + action
+}
+
+func (s *fakeSessions) FormTokenOK(_ *http.Request, action, token string) bool {
+	return token == "token of "+action
+}
