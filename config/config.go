@@ -20,6 +20,7 @@ type Instance struct {
 	Data          string `default:"./postern-data" type:"path" placeholder:"DIR" help:"Folder for the database and the master key (mode 0700)."`
 	Database      string `placeholder:"URL" help:"sqlite:PATH or postgres://… (default: postern.db in the data folder)."`
 	MasterKeyFile string `type:"path" placeholder:"FILE" help:"File with the master key (default: master.key in the data folder)."`
+	LogLevel      string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"debug, info, warn or error (default: warn in dev, info elsewhere)."`
 }
 
 // DatabaseURL resolves the default.

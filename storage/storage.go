@@ -51,6 +51,8 @@ type Tenants interface {
 type Clients interface {
 	// CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
 	CreateClient(ctx context.Context, c idp.Client) error
+	// UpdateClient replaces secrets and metadata; idp.ErrNotFound.
+	UpdateClient(ctx context.Context, c idp.Client) error
 	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
 	ListClients(ctx context.Context, t idp.TenantID) ([]idp.Client, error)
 	OriginAllowed(ctx context.Context, t idp.TenantID, origin string) (bool, error)

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"postern/config"
+	"postern/idp"
+	"postern/storage"
+)
+
+type clientCreateCmd struct {
+	Tenant       string   `required:"" help:"Slug of its tenant."`
+	Name         string   `required:"" help:"Name that people see."`
+	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where logins end; repeat for several."`
+	Public       bool     `help:"A client that cannot keep a secret: an SPA or an app on a device."`
+	AuthMethod   string   `enum:",none,client_secret_basic,client_secret_post" default:"" placeholder:"METHOD" help:"The only way it may authenticate: client_secret_basic, client_secret_post or none (default: basic or post)."`
+	PostLogout   []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where sign-outs may end."`
+	Origins      []string `name:"origin" sep:"none" placeholder:"ORIGIN" help:"Further web origins that may call the endpoints."`
+	ID           string   `name:"id" placeholder:"TEXT" help:"Client id (default: made up)."`
+	SecretFile   string   `type:"path" placeholder:"FILE" help:"File with the secret (default: made up)."`
+	ThirdParty   bool     `help:"Somebody else's app: people are asked for consent."`
+	PKCE         string   `name:"pkce" enum:",required,optional" default:"" placeholder:"WHEN" help:"required or optional (default: the tenant's; public clients always need it)."`
+	Finish       string   `enum:",link,waiting" default:"" placeholder:"TAB" help:"Tab in which a login ends: link or waiting (default: waiting for public clients)."`
+	JSON         bool     `name:"json" help:"JSON on stdout (it is in any case)."`
+}
+
+// clientSecret is what a new client is told, once.
+type clientSecret struct {
+	ID     idp.ClientID `json:"client_id"`
+	Secret string       `json:"client_secret,omitempty"`
+}
+
+// Run adds the client and prints its id and secret.
+func (c clientCreateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	client, secret, err := c.client(term.clock())
+	if err != nil {
+		return usage("%w", err)
+	}
+	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
+		client.TenantID = t.ID
+		err := store.CreateClient(ctx, client)
+		if errors.Is(err, idp.ErrConflict) {
+			return fmt.Errorf("tenant %s has a client %q already; choose another --id", t.Slug, client.ID)
+		}
+		if err != nil {
+			return err
+		}
+		return printJSON(term.stdout, clientSecret{ID: client.ID, Secret: secret})
+	})
+}
+
+func (c clientCreateCmd) client(now time.Time) (idp.Client, string, error) {
+	client := idp.Client{ID: idp.ClientID(c.ID), CreatedAt: now, Metadata: idp.ClientMetadata{
+		Name: c.Name, AuthMethods: c.authMethods(),
+		GrantTypes:   []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogout, Origins: c.Origins,
+		ThirdParty: c.ThirdParty, PKCE: idp.PKCE(c.PKCE), Finish: idp.Finish(c.Finish),
+	}}
+	if client.ID == "" {
+		client.ID = idp.ClientID(idp.NewID(now))
+	}
+	secret, err := c.secret(client.Public())
+	if err != nil {
+		return client, "", err
+	}
+	if secret != "" {
+		client.Secrets = []idp.Digest{idp.DigestOf([]byte(secret))}
+	}
+	return client, secret, client.Validate()
+}
+
+func (c clientCreateCmd) authMethods() []idp.AuthMethod {
+	switch {
+	case c.AuthMethod != "":
+		return []idp.AuthMethod{idp.AuthMethod(c.AuthMethod)}
+	case c.Public:
+		return []idp.AuthMethod{idp.AuthNone}
+	default:
+		return []idp.AuthMethod{idp.AuthBasic, idp.AuthPost}
+	}
+}
+
+// minSecret is the shortest secret that an operator may bring along.
+const minSecret = 16
+
+func (c clientCreateCmd) secret(public bool) (string, error) {
+	switch {
+	case c.Public && c.AuthMethod != "" && c.AuthMethod != string(idp.AuthNone):
+		return "", errors.New("--public and --auth-method contradict each other")
+	case public && c.SecretFile != "":
+		return "", errors.New("a public client has no secret; leave --secret-file out")
+	case public:
+		return "", nil
+	case c.SecretFile == "":
+		return idp.NewSecret().Reveal(), nil
+	}
+	raw, err := os.ReadFile(c.SecretFile)
+	if err != nil {
+		return "", fmt.Errorf("--secret-file: %w", err)
+	}
+	secret := strings.TrimRight(string(raw), "\r\n")
+	if len(secret) < minSecret || len(secret) > 255 || strings.Trim(secret, printable) != "" {
+		return "", fmt.Errorf("--secret-file: %d to 255 characters of printable ASCII without spaces; `openssl rand -hex 32` makes a good one", minSecret)
+	}
+	return secret, nil
+}
+
+// printable is VSCHAR of RFC 6749 Appendix A, less the space.
+const printable = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+
+type clientListCmd struct {
+	Tenant string `required:"" help:"Slug of the tenant."`
+	JSON   bool   `name:"json" help:"JSON on stdout."`
+}
+
+type clientView struct {
+	ID idp.ClientID `json:"client_id"`
+	idp.ClientMetadata
+}
+
+// Run lists the clients, without secrets.
+func (c clientListCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
+		clients, err := store.ListClients(ctx, t.ID)
+		if err != nil {
+			return err
+		}
+		views := make([]clientView, 0, len(clients))
+		for _, client := range clients {
+			views = append(views, clientView{client.ID, client.Metadata})
+		}
+		if c.JSON {
+			return printJSON(term.stdout, views)
+		}
+		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
+		for _, v := range views {
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.ID, v.Name, strings.Join(v.RedirectURIs, " "))
+		}
+		return table.Flush()
+	})
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+
+	"postern/config"
+	"postern/idp"
+	"postern/storage"
+)
+
+// openStore opens the database that an instance names. Only the data folder may be made on the way.
+func openStore(ctx context.Context, in config.Instance) (storage.Store, error) {
+	if err := makeFolder(in); err != nil {
+		return nil, err
+	}
+	return storage.Open(ctx, in.DatabaseURL())
+}
+
+// makeFolder makes the data folder, for nobody else to read.
+func makeFolder(in config.Instance) error {
+	if in.Database != "" && in.MasterKeyFile != "" {
+		return nil
+	}
+	if err := os.MkdirAll(in.Data, 0o700); err != nil {
+		return fmt.Errorf("data folder: %w", err)
+	}
+	return nil
+}
+
+// withTenant opens the store, finds the tenant, and closes the store afterwards.
+func withTenant(ctx context.Context, in config.Instance, slug string, do func(storage.Store, idp.Tenant) error) error {
+	store, err := openStore(ctx, in)
+	if err != nil {
+		return err
+	}
+	t, err := store.FindTenantBySlug(ctx, slug)
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		err = fmt.Errorf("there is no tenant %q; `postern tenant list` shows them", slug)
+	case err == nil:
+		err = do(store, t)
+	}
+	return errors.Join(err, store.Close())
+}
+
+func printJSON(w io.Writer, v any) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return out.Encode(v)
+}
+
+type migrateCmd struct{}
+
+// Run brings the schema up.
+func (migrateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	if err := makeFolder(in); err != nil {
+		return err
+	}
+	if err := storage.Migrate(ctx, in.DatabaseURL()); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(term.stdout, "schema is up to date")
+	return err
+}
+
+type versionCmd struct {
+	JSON bool `name:"json" help:"JSON on stdout."`
+}
+
+// Run prints which build this is.
+func (c versionCmd) Run(term *terminal) error {
+	version := "(devel)"
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		version = info.Main.Version
+	}
+	if c.JSON {
+		return printJSON(term.stdout, map[string]string{"version": version})
+	}
+	_, err := fmt.Fprintln(term.stdout, "postern "+version)
+	return err
+}

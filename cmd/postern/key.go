@@ -1,0 +1,51 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"postern/config"
+	"postern/idp"
+	"postern/keys"
+	"postern/storage"
+)
+
+type keyRotateCmd struct {
+	Tenant string `required:"" help:"Slug of the tenant."`
+	Now    bool   `help:"Sign with the next key at once."`
+	JSON   bool   `name:"json" help:"JSON on stdout."`
+}
+
+type keyView struct {
+	KID  string    `json:"kid"`
+	Alg  idp.Alg   `json:"alg"`
+	From time.Time `json:"active_from"`
+}
+
+// Run adds the next keys.
+func (c keyRotateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	master, err := keys.LoadMaster(in.MasterKeyPath())
+	if err != nil {
+		return fmt.Errorf("master key: %w", err)
+	}
+	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
+		made, err := keys.NewRing(store, keys.NewBox(master), term.clock).Rotate(ctx, t.ID, c.Now)
+		if err != nil {
+			return fmt.Errorf("rotate keys of tenant %s: %w", t.Slug, err)
+		}
+		views := make([]keyView, 0, len(made))
+		for _, key := range made {
+			views = append(views, keyView{key.KID, key.Alg, key.ActiveFrom})
+		}
+		if c.JSON {
+			return printJSON(term.stdout, views)
+		}
+		for _, v := range views {
+			if _, err := fmt.Fprintf(term.stdout, "%s %s signs from %s\n", v.Alg, v.KID, v.From.UTC().Format(time.RFC3339)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,148 @@
+// Command postern is a self-hosted, multi-tenant OpenID Provider whose only
+// login is an emailed magic link.
+//
+// This package is the command line and the wiring of the rooms, nothing else.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"postern/config"
+	"postern/edge"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// Exit codes, as scripts rely on them.
+const (
+	exitDone   = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// errUsage marks errors that are about how a command was called.
+var errUsage = errors.New("wrong usage")
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", errUsage, fmt.Errorf(format, args...))
+}
+
+// terminal is what a command may touch of the outside.
+type terminal struct {
+	stdout, stderr io.Writer
+	clock          func() time.Time
+	log            *slog.Logger
+}
+
+// run is main without the process: it gives the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var grammar cli
+	code := exitDone
+	exited := false
+	parser, err := kong.New(&grammar,
+		kong.Name("postern"),
+		kong.Description("An OpenID Provider whose only login is an emailed magic link."),
+		kong.DefaultEnvars("POSTERN"),
+		kong.Writers(stdout, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(c int) { code, exited = c, true }),
+	)
+	if err != nil {
+		panic("postern: command grammar: " + err.Error())
+	}
+	parsed, err := parser.Parse(args)
+	if exited { // --help
+		return code
+	}
+	if err != nil {
+		complain(stderr, err.Error(), "postern --help shows how")
+		return exitUsage
+	}
+	if err := grammar.Instance.Validate(); err != nil {
+		complain(stderr, err.Error(), "")
+		return exitUsage
+	}
+	term := &terminal{
+		stdout: stdout, stderr: stderr, clock: time.Now,
+		log: newLog(stderr, grammar.LogLevel, parsed.Command()),
+	}
+	slog.SetDefault(term.log)
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(stderr, parsed.Run(term, grammar.Instance))
+}
+
+// newLog logs JSON to stderr, so that stdout is the command's own.
+func newLog(stderr io.Writer, level, command string) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if command == "dev" {
+		options.Level = slog.LevelWarn
+	}
+	var asked slog.Level
+	if asked.UnmarshalText([]byte(level)) == nil {
+		options.Level = asked
+	}
+	return slog.New(edge.LogHandler{Handler: slog.NewJSONHandler(stderr, options)})
+}
+
+func exitCode(stderr io.Writer, err error) int {
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errUsage):
+		complain(stderr, strings.TrimPrefix(err.Error(), errUsage.Error()+": "), "")
+		return exitUsage
+	default:
+		complain(stderr, err.Error(), "")
+		return exitFailed
+	}
+}
+
+// complain prints the one line that says what and how to mend it.
+func complain(stderr io.Writer, what, hint string) {
+	line := "postern: " + strings.ReplaceAll(strings.TrimSpace(what), "\n", " ")
+	if hint != "" {
+		line += " (" + hint + ")"
+	}
+	_, _ = fmt.Fprintln(stderr, line)
+}
+
+// cli is the grammar of the command line.
+type cli struct {
+	config.Instance `embed:""`
+
+	Dev     devCmd     `cmd:"" help:"Everything with no set-up: demo tenant, demo app, mailbox page."`
+	Serve   serveCmd   `cmd:"" help:"Serve in production."`
+	Migrate migrateCmd `cmd:"" help:"Bring the database schema up to this version."`
+	Tenant  struct {
+		Create tenantCreateCmd `cmd:"" help:"Add a tenant."`
+		List   tenantListCmd   `cmd:"" help:"List the tenants."`
+		Set    tenantSetCmd    `cmd:"" help:"Change settings of a tenant."`
+	} `cmd:"" help:"Tenants: the islands, each an issuer of its own."`
+	Client struct {
+		Create clientCreateCmd `cmd:"" help:"Add a client."`
+		List   clientListCmd   `cmd:"" help:"List a tenant's clients."`
+	} `cmd:"" help:"Clients: a tenant's apps."`
+	User struct {
+		Invite userInviteCmd `cmd:"" help:"Give an address an account."`
+	} `cmd:"" help:"Users: a tenant's people."`
+	Key struct {
+		Rotate keyRotateCmd `cmd:"" help:"Sign with new keys from the next hour on, or at once."`
+	} `cmd:"" help:"A tenant's signing keys."`
+	Version versionCmd `cmd:"" help:"Print the version."`
+}

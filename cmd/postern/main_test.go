@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"os/signal"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"postern": func() {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+		stop()
+		os.Exit(code)
+	}})
+}
+
+// Each script is one command's story, wrong uses included.
+func TestCommands(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+			"json":  jsonHas,
+		},
+	})
+}
+
+// exits CODE COMMAND…: the command ends with just that code and says it in one line.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE command…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := "0"
+	if err != nil {
+		code = strings.TrimPrefix(err.Error(), "exit status ")
+	}
+	if code != args[0] {
+		ts.Fatalf("%v: exit code %s, want %s", args[1:], code, args[0])
+	}
+	if complaint := ts.ReadFile("stderr"); code != "0" && strings.Count(complaint, "\n") != 1 {
+		ts.Fatalf("%v: not one line: %q", args[1:], complaint)
+	}
+}
+
+// json KEY…: stdout is one JSON value; if it is an object, it has just these keys.
+func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
+	var got any
+	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &got); err != nil || neg {
+		ts.Fatalf("stdout is not JSON alone: %v", err)
+	}
+	object, ok := got.(map[string]any)
+	if !ok {
+		return
+	}
+	want := map[string]bool{}
+	for _, key := range args {
+		want[key] = true
+	}
+	have := map[string]bool{}
+	for key := range object {
+		have[key] = true
+	}
+	if !reflect.DeepEqual(want, have) {
+		ts.Fatalf("keys are %v, want %v", have, want)
+	}
+}

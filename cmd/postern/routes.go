@@ -1,0 +1,64 @@
+package main
+
+import (
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+
+	"postern/edge"
+)
+
+// routes lays out what is where. Every issuer's paths are the same, below its base.
+func (a *app) routes(also func(chi.Router)) http.Handler {
+	recorder := &edge.Recorder{Log: a.term.log, Clock: a.term.clock, Pages: a.pages}
+	r := chi.NewRouter()
+	r.Use(recorder.Record, edge.Proxies(a.proxies).Resolve, capBody)
+	r.NotFound(a.guard.NotFound)
+	r.MethodNotAllowed(a.guard.MethodNotAllowed)
+	r.Get("/healthz", a.healthz)
+	r.Get("/readyz", a.readyz)
+	// Assets are the same for all and need no tenant, so that pages about unknown
+	// hosts and tenants are dressed, too.
+	r.Get("/auth/assets/*", a.pages.Assets().ServeHTTP)
+	r.Get("/t/{tenant}/auth/assets/*", a.pages.Assets().ServeHTTP)
+	r.With(a.guard.Path).Get("/.well-known/oauth-authorization-server/t/{tenant}", a.provider.Metadata)
+	r.Route("/t/{tenant}", func(r chi.Router) {
+		r.Use(a.guard.Path)
+		a.issuer(r)
+	})
+	if also != nil {
+		also(r)
+	}
+	r.Group(func(r chi.Router) {
+		r.Use(a.guard.Host)
+		a.issuer(r)
+	})
+	return r
+}
+
+func (a *app) issuer(r chi.Router) {
+	a.login.Routes(r)
+	a.provider.Routes(r)
+}
+
+func capBody(next http.Handler) http.Handler { return http.MaxBytesHandler(next, maxBody) }
+
+// healthz tells that the process runs, and nothing of what it depends on.
+func (a *app) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
+
+// readyz tells whether requests can be served now.
+func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := a.store.Ping(r.Context()); err != nil {
+		a.term.log.WarnContext(r.Context(), "not ready", "error", err)
+		plain(w, http.StatusServiceUnavailable, "database does not answer\n")
+		return
+	}
+	plain(w, http.StatusOK, "ready\n")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}
