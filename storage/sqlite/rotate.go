@@ -1,0 +1,60 @@
+package sqlite
+
+import (
+	"context"
+
+	"postern/idp"
+)
+
+// RotateRefresh replaces the current refresh token by its successor, or
+// answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
+// (also revoked grants), ErrMismatch (another client's), ErrExpired, ErrUsed:
+// an older token, which has revoked the grant and appended the audit event.
+func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
+	var done idp.Rotated
+	err := s.change(ctx, func(ctx context.Context, q *statements) error {
+		row, err := findGrant(ctx, q, r.TenantID, r.GrantID)
+		if err != nil {
+			return err
+		}
+		done, err = rotate(ctx, q, r, row)
+		return err
+	})
+	if err != nil {
+		return idp.Rotated{}, err
+	}
+	return done, nil
+}
+
+func rotate(ctx context.Context, q *statements, r idp.Rotation, row grantRow) (idp.Rotated, error) {
+	g, presented := row.grant, r.Presented.Digest()
+	switch {
+	case g.Revoked, g.Refresh.IsZero(), row.user.Disabled:
+		return idp.Rotated{}, idp.ErrNotFound
+	case g.ClientID != r.ClientID:
+		return idp.Rotated{}, idp.ErrMismatch
+	case !r.Now.Before(g.RefreshExpires):
+		return idp.Rotated{}, idp.ErrExpired
+	case g.Refresh.Equal(presented):
+		g, err := succeed(ctx, q, r, g)
+		return idp.Rotated{Grant: g, User: row.user, Salt: r.Salt}, err
+	case row.previous.Equal(presented) && r.Now.Before(row.refreshedAt.Add(idp.RefreshGrace)):
+		return idp.Rotated{Grant: g, User: row.user, Salt: row.salt}, nil
+	default:
+		return idp.Rotated{}, revokeReused(ctx, q, g, idp.EventTokenReuse, r.Now)
+	}
+}
+
+// succeed moves the family on by one token. The row stays in place but once a day.
+func succeed(ctx context.Context, q *statements, r idp.Rotation, g idp.Grant) (idp.Grant, error) {
+	const update = `UPDATE grants SET refresh = ?, previous = ?, salt = ?, refreshed_at = ?, refresh_expires = ?,
+			expires = ?, sweep_day = ?
+		WHERE tenant_id = ? AND grant_id = ? AND refresh = ? AND revoked = 0`
+	current := g.Refresh
+	g.Refresh = r.Presented.Successor(r.Salt).Digest()
+	g.RefreshExpires = r.Now.Add(idp.RefreshTokenLife)
+	g.Expires = latest(g.Expires, g.RefreshExpires)
+	rows, err := q.exec(ctx, update, g.Refresh, current, r.Salt.Bytes(), micros(r.Now), micros(g.RefreshExpires),
+		micros(g.Expires), sweepDay(g.Expires), g.TenantID, g.ID, current)
+	return g, exactlyOne(rows, err, idp.ErrUsed)
+}
