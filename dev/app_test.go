@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/google/go-cmp/cmp"
 
 	"postern/dev"
@@ -37,10 +38,12 @@ func setUp(t *testing.T) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.provider.mux.Handle("/dev/", pages)
-	f.provider.mux.Handle("/dev", pages)
-	pages.SetHandler(f.provider.mux)
-	f.handler = f.provider.mux
+	// One chi router serves both, so a call of the app's passes through it twice.
+	router := chi.NewRouter()
+	router.Mount("/dev", pages)
+	router.Mount("/t/demo", f.provider.mux)
+	pages.SetHandler(router)
+	f.handler = router
 	f.newBrowser()
 	return f
 }

@@ -2,6 +2,7 @@ package dev
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,7 +30,12 @@ func (t *localTransport) RoundTrip(out *http.Request) (*http.Response, error) {
 	if err := out.Context().Err(); err != nil {
 		return nil, err
 	}
-	in := out.Clone(out.Context())
+	// What the context carries belongs to the page's request (its route, its
+	// tenant): this one is new, and ends no later.
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	defer context.AfterFunc(out.Context(), cancel)()
+	in := out.Clone(ctx)
 	in.RequestURI = out.URL.RequestURI()
 	in.Host = out.URL.Host
 	in.RemoteAddr = "127.0.0.1:0"

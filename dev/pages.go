@@ -1,6 +1,7 @@
 package dev
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -63,7 +64,10 @@ func New(cfg Config) (*Pages, error) {
 func (p *Pages) SetHandler(h http.Handler) { p.local.handler = h }
 
 // ServeHTTP takes requests with their whole path, /dev included.
-func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.router.ServeHTTP(w, r) }
+// They find their own way, however the router above has cut the path.
+func (p *Pages) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.router.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), chi.RouteCtxKey, nil)))
+}
 
 func (p *Pages) routes() chi.Router {
 	r := chi.NewRouter()

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -77,7 +78,7 @@ func startPostfix(t *testing.T) *postfix {
 		t.Fatal(err)
 	}
 	// Not in t.TempDir: its name is too long for the sockets in the queue.
-	dir, err := os.MkdirTemp("", "mx-")
+	dir, err := os.MkdirTemp("", "mx-") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +217,7 @@ func readParts(t *testing.T, m *mail.Message) map[string]string {
 	parts, reader := map[string]string{}, multipart.NewReader(m.Body, params["boundary"])
 	for {
 		part, err := reader.NextRawPart()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return parts
 		}
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 // redirects, and says of its requests what a real one says (Fetch Metadata,
 // Origin).
 type Browser struct {
-	t      testing.TB
+	t      *testing.T
 	client *http.Client
 	// Agent is its User-Agent.
 	Agent string
@@ -26,7 +26,7 @@ type Browser struct {
 const maxRedirects = 20
 
 // NewBrowser starts with an empty cookie jar.
-func NewBrowser(t testing.TB) *Browser {
+func NewBrowser(t *testing.T) *Browser {
 	t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -190,7 +190,7 @@ func worse(a, b string) string {
 func Origin(u *url.URL) string { return u.Scheme + "://" + u.Host }
 
 // MustURL parses an address that a test relies on.
-func MustURL(t testing.TB, text string) *url.URL {
+func MustURL(t *testing.T, text string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(text)
 	if err != nil {

@@ -15,38 +15,27 @@ import (
 
 // Chromium is a real browser with a profile of its own.
 type Chromium struct {
-	t       testing.TB
+	t       *testing.T
 	browser context.Context
 }
 
 // Tab is one of its tabs.
 type Tab struct {
-	t   testing.TB
+	t   *testing.T
 	ctx context.Context
 }
 
 // NewChromium starts a headless Chromium and ends it with the test. A machine
 // without Chromium fails the test: what it shows cannot be shown otherwise.
-func NewChromium(t testing.TB) *Chromium {
+func NewChromium(t *testing.T) *Chromium {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("these tests need Chromium (apt-get install chromium): %v", err)
 	}
-	options := []chromedp.ExecAllocatorOption{
-		chromedp.ExecPath(path),
-		chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("headless", "new"),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
-	}
-	for _, flag := range []string{
-		"disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage",
-		"disable-extensions", "disable-default-apps", "disable-background-timer-throttling",
-		"disable-backgrounding-occluded-windows", "disable-renderer-backgrounding",
-	} {
-		options = append(options, chromedp.Flag(flag, true))
-	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(flags(),
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", "new"),
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck)...)
 	browser, end := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(browser)
@@ -57,6 +46,18 @@ func NewChromium(t testing.TB) *Chromium {
 		t.Fatalf("Chromium does not start: %v", err)
 	}
 	return &Chromium{t: t, browser: browser}
+}
+
+func flags() []chromedp.ExecAllocatorOption {
+	var all []chromedp.ExecAllocatorOption
+	for _, flag := range []string{
+		"disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage",
+		"disable-extensions", "disable-default-apps", "disable-background-timer-throttling",
+		"disable-backgrounding-occluded-windows", "disable-renderer-backgrounding",
+	} {
+		all = append(all, chromedp.Flag(flag, true))
+	}
+	return all
 }
 
 // NewTab opens an empty tab.
@@ -167,9 +168,11 @@ func (tab *Tab) OpenedBy(press func()) *Tab {
 	case id := <-opened:
 		ctx, end := chromedp.NewContext(tab.ctx, chromedp.WithTargetID(id))
 		tab.t.Cleanup(end)
-		next := &Tab{t: tab.t, ctx: ctx}
-		next.Run()
-		return next
+		// The first use of a context lasts as long as the tab, so it has no timeout.
+		if err := chromedp.Do(ctx); err != nil {
+			tab.t.Fatal(err)
+		}
+		return &Tab{t: tab.t, ctx: ctx}
 	case <-time.After(patience):
 		tab.t.Fatalf("no tab was opened\n%s", tab.describe())
 		return nil
@@ -207,7 +210,7 @@ func (tab *Tab) Script(script string) {
 	tab.t.Helper()
 	// The value is of no interest, and a navigation may take it away.
 	_ = tab.Try(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		_, err := chromedp.Evaluate[string]("void " + script + `; ""`)(ctx, t)
+		_, err := chromedp.Evaluate[string]("void "+script+`; ""`)(ctx, t)
 		return err
 	}))
 	Eventually(tab.t, "the page", func() bool { return tab.eval("document.readyState") == "complete" })

@@ -21,7 +21,7 @@ type Mail struct {
 }
 
 // Mails gives the mails to an address, newest first.
-func (s *Server) Mails(t testing.TB, to string) []Mail {
+func (s *Server) Mails(t *testing.T, to string) []Mail {
 	t.Helper()
 	mails, err := s.mails(t, to)
 	if err != nil {
@@ -30,7 +30,7 @@ func (s *Server) Mails(t testing.TB, to string) []Mail {
 	return mails
 }
 
-func (s *Server) mails(t testing.TB, to string) ([]Mail, error) {
+func (s *Server) mails(t *testing.T, to string) ([]Mail, error) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/dev/api/mail?to="+url.QueryEscape(to), nil)
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Server) mails(t testing.TB, to string) ([]Mail, error) {
 }
 
 // WaitMail waits until there are count mails to an address, and gives the newest.
-func (s *Server) WaitMail(t testing.TB, to string, count int) Mail {
+func (s *Server) WaitMail(t *testing.T, to string, count int) Mail {
 	t.Helper()
 	var newest Mail
 	Eventually(t, fmt.Sprintf("mail %d to %s", count, to), func() bool {
@@ -67,7 +67,7 @@ func (s *Server) WaitMail(t testing.TB, to string, count int) Mail {
 
 // Eventually asks again until what another process does is done, and fails
 // after a while. There is no clock of theirs to move.
-func Eventually(t testing.TB, what string, done func() bool) {
+func Eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	timeout := time.After(patience)
 	tick := time.NewTicker(40 * time.Millisecond)

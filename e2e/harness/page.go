@@ -106,7 +106,7 @@ func (f Form) PostsTo(suffix string) bool {
 }
 
 // FormTo finds the one form that posts to an address that ends so.
-func (p *Page) FormTo(t testing.TB, suffix string) Form {
+func (p *Page) FormTo(t *testing.T, suffix string) Form {
 	t.Helper()
 	var found []Form
 	for _, f := range p.Forms() {

@@ -119,7 +119,7 @@ func (s *Server) Stop() error {
 func (s *Server) Logs() string { return s.logs.String() }
 
 // StartFor starts a server for one test and ends it with the test.
-func StartFor(t testing.TB, binary string, args ...string) *Server {
+func StartFor(t *testing.T, binary string, args ...string) *Server {
 	t.Helper()
 	s, err := Start(binary, t.TempDir(), args...)
 	if err != nil {
@@ -137,7 +137,7 @@ func StartFor(t testing.TB, binary string, args ...string) *Server {
 }
 
 // Run runs another command beside the server, over the same data, and gives its stdout.
-func (s *Server) Run(t testing.TB, args ...string) []byte {
+func (s *Server) Run(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), s.binary, append(args, "--data", s.Data)...)
