@@ -105,7 +105,7 @@ func (h *Handler) logRefusal(ctx context.Context, f *refusal) {
 	if f.status >= http.StatusInternalServerError && ctx.Err() == nil {
 		level = slog.LevelError
 	}
-	attributes := []slog.Attr{slog.Int("status", f.status), slog.String("request_id", edge.RequestID(ctx))}
+	attributes := []slog.Attr{slog.Int("status", f.status)}
 	if f.cause != nil {
 		attributes = append(attributes, slog.Any("error", f.cause))
 	}

@@ -1,0 +1,258 @@
+package login_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+
+	"postern/edge"
+	"postern/idp"
+	"postern/keys"
+	"postern/login"
+	"postern/storage/sqlite"
+	"postern/templates"
+)
+
+const public = "https://login.example"
+
+// clock is a time that tests move.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is an instance with two tenants, acme and zeta, and the same apps in each.
+type world struct {
+	t       *testing.T
+	public  string
+	clock   *clock
+	db      *sqlite.Store
+	store   *spy
+	box     *keys.Box
+	limits  *limits
+	outbox  *outbox
+	pages   *templates.Set
+	log     *bytes.Buffer
+	handler http.Handler
+	acme    idp.Tenant
+	zeta    idp.Tenant
+}
+
+func newWorld(t *testing.T) *world { return newWorldAt(t, public) }
+
+func newWorldAt(t *testing.T, publicURL string) *world {
+	t.Helper()
+	w := &world{
+		t: t, public: publicURL, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
+		limits: new(limits), outbox: new(outbox), log: new(bytes.Buffer),
+	}
+	config := sqlite.Config{Path: filepath.Join(t.TempDir(), "postern.db")}
+	must(t, sqlite.Migrate(t.Context(), config))
+	var err error
+	w.db, err = sqlite.Open(t.Context(), config)
+	must(t, err)
+	t.Cleanup(func() { must(t, w.db.Close()) })
+	w.store = &spy{Store: w.db}
+	secret := idp.NewSecret()
+	master, err := keys.ParseMaster(base64.StdEncoding.EncodeToString(secret.Bytes()))
+	must(t, err)
+	w.box = keys.NewBox(master)
+	w.pages, err = templates.New()
+	must(t, err)
+	w.acme, w.zeta = w.tenant("acme"), w.tenant("zeta")
+	w.handler = w.route(w.newHandler())
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (w *world) tenant(slug string) idp.Tenant {
+	w.t.Helper()
+	now := w.clock.Now()
+	tenant := idp.Tenant{ID: idp.TenantID(idp.NewID(now)), Slug: slug, Name: slug + " Works", CreatedAt: now}
+	must(w.t, w.db.CreateTenant(w.t.Context(), tenant))
+	confidential := idp.ClientMetadata{AuthMethods: []idp.AuthMethod{idp.AuthBasic}}
+	public := idp.ClientMetadata{AuthMethods: []idp.AuthMethod{idp.AuthNone}}
+	w.client(tenant, "web", confidential)
+	w.client(tenant, "spa", public)
+	confidential.ThirdParty = true
+	confidential.InitiateLoginURI = "https://third.example/start?x=1"
+	w.client(tenant, "third", confidential)
+	return tenant
+}
+
+func (w *world) client(t idp.Tenant, id idp.ClientID, m idp.ClientMetadata) {
+	w.t.Helper()
+	m.Name = "App " + string(id)
+	m.GrantTypes = []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken}
+	m.RedirectURIs = []string{callback(id)}
+	m.ClientURI = "https://" + string(id) + ".example/"
+	c := idp.Client{TenantID: t.ID, ID: id, Metadata: m, CreatedAt: w.clock.Now()}
+	if !c.Public() {
+		c.Secrets = []idp.Digest{idp.NewSecret().Digest()}
+	}
+	must(w.t, c.Validate())
+	must(w.t, w.db.CreateClient(w.t.Context(), c))
+}
+
+func callback(id idp.ClientID) string { return "https://" + string(id) + ".example/cb" }
+
+func (w *world) newHandler() *login.Handler {
+	w.t.Helper()
+	h, err := login.New(w.config())
+	must(w.t, err)
+	return h
+}
+
+func (w *world) config() login.Config {
+	return login.Config{
+		PublicURL: w.public, Store: w.store, Sealer: w.box, Limits: w.limits, Waker: w.outbox,
+		Sessions:  login.NewSessions(w.store, w.box, w.public, w.clock.Now),
+		Responder: responder{}, Pages: w.pages, Clock: w.clock.Now,
+		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// route mounts the pages as the program does, with two pages of our own beside
+// them: who is signed in, and signing out.
+func (w *world) route(h *login.Handler) http.Handler {
+	publicURL, err := url.Parse(w.public)
+	must(w.t, err)
+	guard := &edge.Guard{Tenants: w.db, PublicURL: publicURL, Pages: w.pages, Log: h.Log}
+	r := chi.NewRouter()
+	r.Use((&edge.Recorder{Log: h.Log, Clock: w.clock.Now, Pages: w.pages}).Record, edge.Proxies(nil).Resolve)
+	r.Route("/t/{tenant}", func(r chi.Router) {
+		r.Use(guard.Path)
+		h.Routes(r)
+		r.Get("/whoami", func(rw http.ResponseWriter, req *http.Request) {
+			session, user, err := h.Sessions.Current(req)
+			switch {
+			case errors.Is(err, idp.ErrNotFound):
+				rw.WriteHeader(http.StatusUnauthorized)
+			case err != nil:
+				rw.WriteHeader(http.StatusInternalServerError)
+			default:
+				_, _ = rw.Write([]byte(string(user.Address) + " " + session.ACR))
+			}
+		})
+		r.Get("/signout", func(rw http.ResponseWriter, req *http.Request) {
+			session, _, err := h.Sessions.Current(req)
+			if err == nil {
+				err = h.Sessions.End(rw, req, session)
+			}
+			if err != nil {
+				rw.WriteHeader(http.StatusInternalServerError)
+			}
+		})
+	})
+	return r
+}
+
+// request is the authorization request of an app, as the provider seals it.
+func (w *world) request(client idp.ClientID) idp.AuthRequest {
+	return idp.AuthRequest{
+		ClientID: client, RedirectURI: callback(client), Scope: []string{"openid", "email"},
+		State: "st4te", Nonce: "n0nce", ReceivedAt: w.clock.Now(),
+	}
+}
+
+func (w *world) seal(t idp.Tenant, req idp.AuthRequest) string {
+	w.t.Helper()
+	text, err := json.Marshal(req)
+	must(w.t, err)
+	return w.box.Seal(t.ID, idp.PurposeAuthRequest, text)
+}
+
+func (w *world) loginPath(t idp.Tenant, req idp.AuthRequest) string {
+	return "/t/" + t.Slug + "/auth/login?request=" + w.seal(t, req)
+}
+
+// serve answers one request without a network.
+func (w *world) serve(r *http.Request) *http.Response {
+	recorder := httptest.NewRecorder()
+	w.handler.ServeHTTP(recorder, r)
+	return recorder.Result()
+}
+
+// send does what the mail worker does for the newest entry, less the mail. It
+// gives the path of the link, or nothing where no mail goes out.
+func (w *world) send() string {
+	w.t.Helper()
+	ref := w.outbox.take(w.t)
+	now := w.clock.Now()
+	claimed, err := w.db.ClaimMail(w.t.Context(), ref, time.Minute, now)
+	must(w.t, err)
+	if !claimed.Deliverable() {
+		must(w.t, w.db.FinishMail(w.t.Context(), ref, claimed.Entry.Attempt, idp.OutboxDropped, now, now))
+		return ""
+	}
+	token := idp.NewCredential(idp.NewID(now))
+	link := idp.Link{
+		TenantID: ref.TenantID, ID: token.ID, FlowID: claimed.Flow.ID, ClientID: claimed.Client.ID,
+		Verifier: token.Secret.Digest(), SentAt: now, Expires: now.Add(claimed.Tenant.LinkLife()),
+	}
+	must(w.t, w.db.BeginSending(w.t.Context(), ref.ID, claimed.Entry.Attempt, link, time.Minute))
+	must(w.t, w.db.FinishMail(w.t.Context(), ref, claimed.Entry.Attempt, idp.OutboxSent, now, now))
+	return "/t/" + claimed.Tenant.Slug + "/auth/verify?token=" + token.Reveal()
+}
+
+// tokenOf gives the token in a link's path.
+func tokenOf(t *testing.T, link string) string {
+	t.Helper()
+	u, err := url.Parse(link)
+	must(t, err)
+	return u.Query().Get("token")
+}
+
+// grants redeems the code that an answer carried and tells whose it is.
+func (w *world) redeem(client idp.ClientID, t idp.Tenant, code string) (idp.Grant, idp.User, error) {
+	w.t.Helper()
+	credential, err := idp.ParseCredential(code)
+	must(w.t, err)
+	return w.db.RedeemCode(w.t.Context(), idp.Redemption{
+		TenantID: t.ID, GrantID: idp.GrantID(credential.ID), Code: credential.Secret.Digest(),
+		ClientID: client, RedirectURI: callback(client), Now: w.clock.Now(),
+	})
+}
+
+// logins counts the completed logins in a tenant's audit log.
+func (w *world) logins(t idp.Tenant) int {
+	w.t.Helper()
+	events, err := w.db.ListEvents(w.t.Context(), t.ID, 1000)
+	must(w.t, err)
+	n := 0
+	for _, e := range events {
+		if e.Kind == idp.EventLogin {
+			n++
+		}
+	}
+	return n
+}
