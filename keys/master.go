@@ -80,12 +80,12 @@ func LoadMaster(path string) (Master, error) {
 // written beside its place and linked there, which fails where one is.
 func CreateMaster(path string) (Master, error) {
 	var master Master
-	rand.Read(master.b[:])                                       //nolint:errcheck // never returns an error since Go 1.24
+	rand.Read(master.b[:])
 	draft, err := os.CreateTemp(filepath.Dir(path), ".master-*") // O_EXCL, mode 0600
 	if err != nil {
 		return Master{}, fmt.Errorf("master key: %w", err)
 	}
-	defer os.Remove(draft.Name()) //nolint:errcheck // a draft left behind does no harm
+	defer os.Remove(draft.Name())
 	_, err = draft.WriteString(base64.StdEncoding.EncodeToString(master.b[:]) + "\n")
 	err = errors.Join(err, draft.Sync(), draft.Close())
 	if err != nil {

@@ -154,7 +154,7 @@ func (r *Ring) refresh(ctx context.Context, t idp.TenantID, place *tenantKeys) (
 	set, err := r.read(ctx, t, former)
 	if err != nil {
 		if former != nil && r.clock().Sub(former.read) < staleFor {
-			return former, nil //nolint:nilerr // what was read a moment ago is still good
+			return former, nil // what was read a moment ago is still good
 		}
 		return nil, err
 	}

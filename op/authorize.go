@@ -79,7 +79,7 @@ func (p *Provider) authorizeResumed(w http.ResponseWriter, r *http.Request, form
 		return fmt.Errorf("posted request: %w", err)
 	}
 	if p.clock().Sub(req.ReceivedAt) > idp.RequestLife {
-		return invalidRequest("the authorization request has expired; start again at the application")
+		return expiredRequest("the authorization request has expired; start again at the application")
 	}
 	client, err := p.findRedirectClient(r.Context(), string(req.ClientID), req.RedirectURI)
 	if err != nil {
@@ -93,18 +93,18 @@ func (p *Provider) authorizeResumed(w http.ResponseWriter, r *http.Request, form
 func (p *Provider) decide(w http.ResponseWriter, r *http.Request, client idp.Client, req idp.AuthRequest) error {
 	session, user, err := p.sessions.Current(r)
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
-		return &toClient{req, fmt.Errorf("current session: %w", err)}
+		return &clientError{req, fmt.Errorf("current session: %w", err)}
 	}
 	suffices := err == nil && suits(req, session, user, p.clock())
 	consent := client.Metadata.ThirdParty || req.HasPrompt(promptConsent)
 	silent := req.HasPrompt(promptNone)
 	switch {
 	case !suffices && silent:
-		return &toClient{req, refuse("login_required", "the person has to sign in")}
+		return &clientError{req, refuse("login_required", "the person has to sign in")}
 	case !suffices:
 		return p.carry(w, r, "/auth/login", "request", idp.PurposeAuthRequest, req)
 	case consent && silent:
-		return &toClient{req, refuse("consent_required", "the person has to consent")}
+		return &clientError{req, refuse("consent_required", "the person has to consent")}
 	case consent:
 		return p.carry(w, r, "/auth/consent", "request", idp.PurposeAuthRequest, req)
 	default:
@@ -146,7 +146,7 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, req idp.AuthReq
 		CreatedAt: now, Expires: now.Add(life),
 	})
 	if err != nil {
-		return &toClient{req, fmt.Errorf("create grant: %w", err)}
+		return &clientError{req, fmt.Errorf("create grant: %w", err)}
 	}
 	p.responder.Code(w, r, req, code.Reveal())
 	return nil

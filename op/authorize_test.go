@@ -253,14 +253,14 @@ func TestASessionAnswersOnlyWhatItSuffices(t *testing.T) {
 			w.logIn("u1")
 			changes := c.changes(w)
 			target, values := w.authorize(request(c.client, changes...)).location(t)
-			if got := strings.TrimPrefix(target, "/t/a"); got != c.want && !(c.want == "code" && values.Has("code")) {
+			if got := strings.TrimPrefix(target, "/t/a"); got != c.want && (c.want != "code" || !values.Has("code")) {
 				t.Errorf("went to %s %v", target, values)
 			}
 			if c.silent == "" {
 				return
 			}
 			_, values = w.authorize(request(c.client, append(changes, "prompt", "none")...)).location(t)
-			if values.Get("error") != c.silent && !(c.silent == "code" && values.Has("code")) {
+			if values.Get("error") != c.silent && (c.silent != "code" || !values.Has("code")) {
 				t.Errorf("with prompt=none: %v", values)
 			}
 		})

@@ -56,11 +56,11 @@ func (p *Provider) readAuthRequest(ctx context.Context, form url.Values) (idp.Au
 	}}
 	for _, step := range steps {
 		if err := step(&reading); err != nil {
-			return idp.AuthRequest{}, idp.Client{}, &toClient{reading.req, err}
+			return idp.AuthRequest{}, idp.Client{}, &clientError{reading.req, err}
 		}
 	}
 	if err := p.readHint(ctx, form.Get("id_token_hint"), &reading.req); err != nil {
-		return idp.AuthRequest{}, idp.Client{}, &toClient{reading.req, err}
+		return idp.AuthRequest{}, idp.Client{}, &clientError{reading.req, err}
 	}
 	return reading.req, client, nil
 }
@@ -80,9 +80,9 @@ func (p *Provider) findRedirectClient(ctx context.Context, id, redirectURI strin
 	case err != nil:
 		return idp.Client{}, fmt.Errorf("find client: %w", err)
 	case redirectURI == "":
-		return idp.Client{}, invalidRequest("redirect_uri is missing")
+		return idp.Client{}, badRedirect("redirect_uri is missing")
 	case !client.AllowsRedirect(redirectURI):
-		return idp.Client{}, invalidRequest("redirect_uri is not registered for this client")
+		return idp.Client{}, badRedirect("redirect_uri is not registered for this client")
 	default:
 		return client, nil
 	}
@@ -91,6 +91,12 @@ func (p *Provider) findRedirectClient(ctx context.Context, id, redirectURI strin
 func unknownClient(description string) *refusal {
 	f := refuse("invalid_client", "%s", description)
 	f.page = "client"
+	return f
+}
+
+func badRedirect(description string) *refusal {
+	f := invalidRequest("%s", description)
+	f.page = "bad_redirect"
 	return f
 }
 

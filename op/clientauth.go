@@ -66,7 +66,7 @@ func (p *Provider) authenticate(ctx context.Context, header http.Header, given *
 		method = idp.AuthPost
 	}
 	var found idp.Client
-	err := error(idp.ErrNotFound)
+	err := idp.ErrNotFound
 	if plausibleClientID(given.ClientID) {
 		found, err = p.store.FindClient(ctx, idp.TenantOf(ctx).ID, idp.ClientID(given.ClientID))
 	}

@@ -248,7 +248,7 @@ func (p *Provider) openLogout(r *http.Request, purpose, sealed string) (logout, 
 		return logout{}, fmt.Errorf("logout request: %w", err)
 	}
 	if p.clock().Sub(l.ReceivedAt) > idp.RequestLife {
-		return logout{}, invalidRequest("the logout request has expired")
+		return logout{}, expiredRequest("the logout request has expired")
 	}
 	return l, nil
 }

@@ -51,6 +51,12 @@ func invalidRequest(format string, args ...any) *refusal {
 	return refuse("invalid_request", format, args...)
 }
 
+func expiredRequest(description string) *refusal {
+	f := invalidRequest("%s", description)
+	f.page = "expired_request"
+	return f
+}
+
 // because keeps the cause for the log.
 func (f *refusal) because(cause error) *refusal {
 	f.cause = cause
@@ -85,14 +91,14 @@ func asRefusal(err error) *refusal {
 	}
 }
 
-// toClient is an error that its client may see: the redirect URI is its own.
-type toClient struct {
+// clientError is an error that its client may see: the redirect URI is its own.
+type clientError struct {
 	request idp.AuthRequest
 	err     error
 }
 
-func (e *toClient) Error() string { return e.err.Error() }
-func (e *toClient) Unwrap() error { return e.err }
+func (e *clientError) Error() string { return e.err.Error() }
+func (e *clientError) Unwrap() error { return e.err }
 
 // fail is the one way in which errors leave: logged with their cause, answered
 // without it, in the form that who asked can read.
@@ -110,7 +116,7 @@ func (p *Provider) fail(w http.ResponseWriter, r *http.Request, err error, write
 	if f.allow != "" {
 		w.Header().Set("Allow", f.allow)
 	}
-	var client *toClient
+	var client *clientError
 	if errors.As(err, &client) {
 		p.responder.Error(w, r, client.request, f.code, f.description)
 		return

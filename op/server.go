@@ -124,7 +124,7 @@ func (client) IDTokenLifetime() time.Duration { return idp.IDTokenLife }
 func (client) DevMode() bool { return false }
 
 // RestrictAdditionalIdTokenScopes implements op.Client.
-func (client) RestrictAdditionalIdTokenScopes() func([]string) []string {
+func (client) RestrictAdditionalIdTokenScopes() func([]string) []string { //nolint:revive // the library's name
 	return func(scopes []string) []string { return scopes }
 }
 
