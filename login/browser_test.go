@@ -72,7 +72,10 @@ func (b *browser) do(method, target string, body url.Values, header http.Header)
 	return readPage(b.t, res)
 }
 
-func (b *browser) get(target string) page { b.t.Helper(); return b.do(http.MethodGet, target, nil, nil) }
+func (b *browser) get(target string) page {
+	b.t.Helper()
+	return b.do(http.MethodGet, target, nil, nil)
+}
 
 // post sends a form as a page of ours under no-referrer does.
 func (b *browser) post(target string, body url.Values) page {

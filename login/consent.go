@@ -29,7 +29,7 @@ type asked struct {
 	user    idp.User
 }
 
-func (a asked) action() string { return a.carried.action("consent:" + string(a.session.ID)) }
+func (a asked) action() string { return a.carried.action("consent:" + string(a.user.ID)) }
 
 // errSignIn: the request needs a login before anyone is asked for consent.
 var errSignIn = errors.New("sign in first")
