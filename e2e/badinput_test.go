@@ -62,7 +62,7 @@ func badPages(c client) map[string]badInput {
 		"login posted from another site":        {method: "POST", path: base + "login", form: url.Values{"email": {"ada@example.com"}}, header: []string{"Sec-Fetch-Site", "cross-site"}, status: 403},
 		"login posted with Origin null alone":   {method: "POST", path: base + "login", form: url.Values{"email": {"ada@example.com"}}, header: []string{"Origin", "null"}, status: 403},
 		"login posted by nothing":               {method: "POST", path: base + "login", form: url.Values{}, status: 403},
-		"login posted without a form token":     {method: "POST", path: base + "login", form: url.Values{"email": {"ada@example.com"}}, header: here, status: 403},
+		"login posted without a request":        {method: "POST", path: base + "login", form: url.Values{"email": {"ada@example.com"}}, header: here, status: 400},
 		"login by DELETE":                       {method: "DELETE", path: base + "login", status: 405},
 		"waiting without a flow":                {path: base + "waiting", status: 404},
 		"waiting for a flow of nobody":          {path: base + "waiting?flow=019a0000-0000-7000-8000-000000000000", status: 404},
@@ -78,10 +78,10 @@ func badPages(c client) map[string]badInput {
 		"verify with a short token":             {path: verify + "?token=abc", status: 404},
 		"verify with a token of nobody":         {path: verify + "?token=" + strings.Repeat("A", 64), status: 404},
 		"verify with a token far too long":      {path: verify + "?token=" + long, status: 404},
-		"verify posted without a form token":    {method: "POST", path: verify, form: url.Values{"token": {"abc"}}, header: here, status: 403},
+		"verify posted without a good token":    {method: "POST", path: verify, form: url.Values{"token": {"abc"}}, header: here, status: 404},
 		"verify posted from another site":       {method: "POST", path: verify, form: url.Values{"token": {"abc"}}, header: []string{"Sec-Fetch-Site", "cross-site"}, status: 403},
 		"consent without a request":             {path: base + "consent", status: 400},
-		"consent without a form token":          {method: "POST", path: base + "consent", form: url.Values{"action": {"agree"}}, header: here, status: 403},
+		"consent posted without a request":      {method: "POST", path: base + "consent", form: url.Values{"action": {"agree"}}, header: here, status: 400},
 		"a form of ten megabytes":               {method: "POST", path: base + "login", form: url.Values{"email": {strings.Repeat("a", 10<<20)}}, header: here, status: 413},
 		"a demo page that is not there":         {path: "/dev/nothing", status: 404, says: "no such page"},
 		"a demo callback that nobody asked for": {path: "/dev/app/callback?code=a&state=b", status: 400, says: "not started here"},
@@ -232,6 +232,9 @@ func (row badInput) checkRedirect(t *testing.T, answer *http.Response) {
 	t.Helper()
 	u := harness.MustURL(t, answer.Header.Get("Location"))
 	q := u.Query()
+	if u.Fragment != "" { // where the response type would answer, its errors do too
+		q = harness.MustURL(t, "?"+u.EscapedFragment()).Query()
+	}
 	if !strings.HasPrefix(u.String(), callback) || q.Get("error") != row.says || q.Get("iss") != shared.Issuer || q.Get("state") == "" {
 		t.Errorf("not %s at the client: %s", row.says, u)
 	}

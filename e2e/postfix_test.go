@@ -34,6 +34,7 @@ const masterConf = `127.0.0.1:%d inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
+proxymap unix - - n - - proxymap
 rewrite unix - - n - - trivial-rewrite
 bounce unix - - n - 0 bounce
 defer unix - - n - 0 bounce
@@ -104,7 +105,12 @@ func startPostfix(t *testing.T) *postfix {
 		t.Fatal(err)
 	}
 	p.run("start")
-	t.Cleanup(func() { p.run("stop") })
+	t.Cleanup(func() {
+		p.run("stop")
+		if t.Failed() {
+			t.Log(p.log())
+		}
+	})
 	harness.Eventually(t, "Postfix", func() bool {
 		conn, err := net.Dial("tcp", p.address())
 		if err != nil {
@@ -126,9 +132,14 @@ func (p *postfix) run(command string) {
 	p.t.Helper()
 	out, err := exec.Command(postfixPath, "-c", p.dir, command).CombinedOutput()
 	if err != nil {
-		log, _ := os.ReadFile(filepath.Join(p.dir, "log"))
-		p.t.Errorf("postfix %s: %v\n%s\n%s", command, err, out, log)
+		p.t.Errorf("postfix %s: %v\n%s\n%s", command, err, out, p.log())
 	}
+}
+
+// log is what Postfix has to say, or nothing.
+func (p *postfix) log() string {
+	text, _ := os.ReadFile(filepath.Join(p.dir, "log"))
+	return string(text)
 }
 
 func (p *postfix) address() string { return fmt.Sprintf("127.0.0.1:%d", p.port) }

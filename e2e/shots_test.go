@@ -69,7 +69,7 @@ func (p photographer) shootLogin(chromium *harness.Chromium) {
 	p.here("waiting")
 	p.tab.Type("input[name=code]", "0000-0000")
 	p.tab.Click(`form[action$="/auth/code"] button`)
-	p.tab.WaitText("0000")
+	p.tab.Wait("[role=alert]")
 	p.here("waiting-wrong-code")
 	link := shared.WaitMail(p.t, address, 1).Link
 	p.take("dev-mail", shared.URL+"/dev/mail?to="+address)
