@@ -62,11 +62,21 @@ func TestReplicasShareTheCountOfAttempts(t *testing.T) {
 	if n := one.attempts(home, 200) + two.attempts(home, 200); n != 300 {
 		t.Errorf("%d allowed over two replicas", n)
 	}
-	// What the second replica's memory counted of refused attempts is not held
-	// against the address once the minute is over.
-	two.after(65 * time.Second)
-	if n := two.attempts(home, 301); n != 300 {
-		t.Errorf("%d allowed in the next minute", n)
+}
+
+func TestAttemptsRefusedByTheStoreAreNotHeldAgainstTheAddressInMemory(t *testing.T) {
+	one, two := newWorld(t, limit.Default()), newWorld(t, limit.Default())
+	two.Limiter = limit.New(one.store, testMAC{}, limit.Default(), nil)
+	one.attempts(home, 200)
+	two.after(20*time.Second).attempts(home, 100)
+	for range 30 { // each of them asks the store, which is full by now
+		if two.after(time.Second).attempt(home).Allowed {
+			t.Fatal("allowed over the limit")
+		}
+	}
+	two.now = noon.Add(64 * time.Second) // the first 200 are over, the next 100 are not
+	if n := two.attempts(home, 300); n != 200 {
+		t.Errorf("%d allowed, want 200", n)
 	}
 }
 
