@@ -1,0 +1,505 @@
+package login_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"postern/idp"
+)
+
+func TestThirdPartyAppsAskForConsentWhereverTheLoginEnds(t *testing.T) {
+	promptConsent := func(r *idp.AuthRequest) { r.Prompt = []string{"consent"} }
+	tests := []struct {
+		name   string
+		client idp.ClientID
+		change func(*idp.AuthRequest)
+		finish func(b *browser, waiting, link string) page
+	}{
+		{"the link's tab", "third", nil, func(b *browser, _, link string) page {
+			return b.submit(b.get(link), "/auth/verify", nil)
+		}},
+		{"the relay code", "third", nil, func(b *browser, waiting, link string) page {
+			return b.submit(b.get(waiting), "/auth/code", url.Values{"code": {link}})
+		}},
+		{"the waiting tab, by prompt", "spa", promptConsent, func(b *browser, waiting, link string) page {
+			b.submit(b.get(link), "/auth/verify", nil).want(b.t, http.StatusOK)
+			return b.get(waiting)
+		}},
+		{"continue here, by prompt", "spa", promptConsent, func(b *browser, _, link string) page {
+			return b.submit(b.submit(b.get(link), "/auth/verify", nil), "/auth/finish", nil)
+		}},
+		{"a request too long for a URL", "third", func(r *idp.AuthRequest) {
+			r.Nonce = strings.Repeat("n", 4000)
+		}, func(b *browser, _, link string) page {
+			return b.submit(b.get(link), "/auth/verify", nil)
+		}},
+	}
+	for _, tt := range tests {
+		for _, action := range []string{"agree", "cancel"} {
+			t.Run(tt.name+" "+action, func(t *testing.T) {
+				w := newWorld(t)
+				b := w.browser()
+				req := w.request(tt.client)
+				if tt.change != nil {
+					tt.change(&req)
+				}
+				waiting := b.ask(w.loginPath(w.acme, req), "ann@example.org")
+				asked := tt.finish(b, waiting, w.send())
+				asked.want(t, http.StatusSeeOther)
+				if !strings.HasPrefix(asked.location, "/t/acme/auth/consent?") || len(asked.location) > 4096 {
+					t.Fatalf("went to %.80q", asked.location)
+				}
+				b.get(waiting).want(t, http.StatusOK)
+				consent := b.get(asked.location)
+				got := b.submit(consent, "/auth/consent", url.Values{"action": {action}}).answered(t, tt.client)
+				if action == "cancel" {
+					if got.Get("error") != "access_denied" || got.Get("code") != "" {
+						t.Errorf("answered %v", got)
+					}
+					return
+				}
+				grant, user, err := w.redeem(tt.client, w.acme, got.Get("code"))
+				must(t, err)
+				if user.Address != "ann@example.org" || grant.ACR == "" || grant.AuthTime.IsZero() || grant.SessionID == "" {
+					t.Errorf("grant %+v", grant)
+				}
+			})
+		}
+	}
+}
+
+func TestConsentIsNoWayAroundALogin(t *testing.T) {
+	minute := int64(60)
+	tests := []struct {
+		name   string
+		change func(*idp.AuthRequest)
+		login  bool
+	}{
+		{"nothing special", func(*idp.AuthRequest) {}, false},
+		{"prompt=login", func(r *idp.AuthRequest) { r.Prompt = []string{"login"} }, true},
+		{"max_age exceeded", func(r *idp.AuthRequest) { r.MaxAge = &minute }, true},
+		{"somebody else asked for", func(r *idp.AuthRequest) { r.Subject = "somebody" }, true},
+		{"an acr that this session has not", func(r *idp.AuthRequest) { r.EssentialACR = []string{idp.ACRRelay} }, true},
+		{"the acr that it has", func(r *idp.AuthRequest) { r.EssentialACR = []string{idp.ACRLink} }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+			w.clock.advance(2 * time.Minute)
+			req := w.request("third")
+			tt.change(&req)
+			target := "/t/acme/auth/consent?request=" + w.seal(w.acme, req)
+			p := b.get(target)
+			if sent := strings.HasPrefix(p.location, "/t/acme/auth/login?"); sent != tt.login {
+				t.Errorf("sent to log in: %v (%d %s)", sent, p.status, p.location)
+			}
+			if p := w.browser().get(target); !strings.HasPrefix(p.location, "/t/acme/auth/login?") {
+				t.Errorf("a browser without a session: %d %s", p.status, p.location)
+			}
+			w.clock.advance(idp.RequestLife + idp.DefaultLinkLife + idp.FlowGrace)
+			b.get(target).want(t, http.StatusGone)
+		})
+	}
+}
+
+func TestAnotherPersonThanTheRequestedIsToldToTheClient(t *testing.T) {
+	finish := map[string]func(b *browser, waiting, link string) page{
+		"web": func(b *browser, _, link string) page { return b.submit(b.get(link), "/auth/verify", nil) },
+		"spa": func(b *browser, waiting, link string) page {
+			b.submit(b.get(link), "/auth/verify", nil).want(b.t, http.StatusOK)
+			return b.get(waiting)
+		},
+		"third": func(b *browser, waiting, link string) page {
+			return b.submit(b.get(waiting), "/auth/code", url.Values{"code": {link}})
+		},
+	}
+	for client, finish := range finish {
+		t.Run(client, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+			ann, err := w.db.FindUser(t.Context(), w.acme.ID, "ann@example.org")
+			must(t, err)
+			req := w.request(idp.ClientID(client))
+			req.Subject = ann.Subject
+			waiting := b.ask(w.loginPath(w.acme, req), "bob@example.org")
+			got := finish(b, waiting, w.send()).answered(t, req.ClientID)
+			if got.Get("error") != "login_required" || got.Has("code") {
+				t.Errorf("bob for ann: %v", got)
+			}
+			b.get(waiting).want(t, http.StatusOK)
+			waiting = b.ask(w.loginPath(w.acme, req), "ann@example.org")
+			p := finish(b, waiting, w.send())
+			if client == "third" {
+				p = b.submit(b.get(p.location), "/auth/consent", url.Values{"action": {"agree"}})
+			}
+			_, user, err := w.redeem(req.ClientID, w.acme, p.answered(t, req.ClientID).Get("code"))
+			must(t, err)
+			if user.Subject != ann.Subject {
+				t.Errorf("the code is %q's", user.Address)
+			}
+		})
+	}
+}
+
+func TestAnAppThatInsistsOnTheLinkTakesNoCode(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	req := w.request("web")
+	req.EssentialACR = []string{idp.ACRLink}
+	waiting := b.ask(w.loginPath(w.acme, req), "ann@example.org")
+	link := w.send()
+	elsewhere := w.browser().get(link)
+	elsewhere.want(t, http.StatusOK)
+	if elsewhere.texts["relay-code"] != "" || len(elsewhere.forms) != 0 {
+		t.Errorf("shows a code that is good for nothing: %q", elsewhere.texts["relay-code"])
+	}
+	for _, typed := range []string{link, "ABCD-EFGH"} {
+		b.submit(b.get(waiting), "/auth/code", url.Values{"code": {typed}}).want(t, http.StatusUnprocessableEntity)
+	}
+	if n := flowOf(t, w, waiting).Attempts; n != 0 {
+		t.Errorf("%d attempts counted", n)
+	}
+	b.submit(b.get(link), "/auth/verify", nil).answered(t, "web")
+}
+
+func TestAnAppThatAsksForTheLesserProofGetsItsName(t *testing.T) {
+	tests := []struct {
+		name   string
+		acr    []string
+		answer string
+	}{
+		{"either", []string{idp.ACRRelay, idp.ACRLink}, idp.ACRLink},
+		{"the relay's only", []string{idp.ACRRelay}, idp.ACRRelay},
+		{"one that nothing here meets", []string{"urn:mace:incommon:iap:silver"}, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			req := w.request("web")
+			req.EssentialACR = tt.acr
+			got := b.signIn(w.acme, req, "ann@example.org").answered(t, "web")
+			if tt.answer == "" {
+				if got.Get("error") != "unmet_authentication_requirements" || w.logins(w.acme) != 0 {
+					t.Errorf("answered %v after %d logins", got, w.logins(w.acme))
+				}
+				return
+			}
+			grant, _, err := w.redeem("web", w.acme, got.Get("code"))
+			must(t, err)
+			if grant.ACR != tt.answer {
+				t.Errorf("acr %q, want %q", grant.ACR, tt.answer)
+			}
+		})
+	}
+}
+
+func TestSessionsEnd(t *testing.T) {
+	tests := []struct {
+		name string
+		end  func(w *world, b *browser)
+	}{
+		{"by signing out", func(_ *world, b *browser) { b.get("/t/acme/signout") }},
+		{"by time", func(w *world, _ *browser) { w.clock.advance(idp.SessionLife) }},
+		{"by revocation", func(w *world, b *browser) {
+			for _, c := range b.cookies() {
+				if credential, err := idp.ParseCredential(c.Value); err == nil {
+					must(w.t, w.db.RevokeSession(w.t.Context(), w.acme.ID, idp.SessionID(credential.ID), w.clock.Now()))
+				}
+			}
+		}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			b, thief := w.browser(), w.browser()
+			b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+			thief.plant(b.cookies()...)
+			if b.who(w.acme) == "" || thief.who(w.acme) == "" {
+				t.Fatal("not signed in")
+			}
+			tt.end(w, b)
+			if b.who(w.acme) != "" || thief.who(w.acme) != "" {
+				t.Error("still signed in")
+			}
+		})
+	}
+}
+
+func TestALoginOverASessionLeavesTheOldCookieDead(t *testing.T) {
+	w := newWorld(t)
+	b, thief := w.browser(), w.browser()
+	code := b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web").Get("code")
+	thief.plant(b.cookies()...)
+	_, _, err := w.redeem("web", w.acme, code)
+	must(t, err)
+	b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+	if thief.who(w.acme) != "" || b.who(w.acme) == "" {
+		t.Errorf("old cookie: %q, new one: %q", thief.who(w.acme), b.who(w.acme))
+	}
+	credential, err := idp.ParseCredential(code)
+	must(t, err)
+	if _, _, err := w.db.FindGrant(t.Context(), w.acme.ID, idp.GrantID(credential.ID), w.clock.Now()); err != nil {
+		t.Errorf("what the first login granted died with it: %v", err)
+	}
+}
+
+func TestForgedSessionCookiesSignNobodyIn(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+	for _, c := range b.cookies() {
+		credential, err := idp.ParseCredential(c.Value)
+		if err != nil {
+			continue
+		}
+		for name, value := range map[string]string{
+			"another secret": idp.NewCredential(credential.ID).Reveal(),
+			"another id":     idp.Credential{ID: idp.NewID(w.clock.Now()), Secret: credential.Secret}.Reveal(),
+			"cut short":      c.Value[:60],
+			"nothing":        "",
+		} {
+			forger := w.browser()
+			forger.plant(&http.Cookie{Name: c.Name, Value: value})
+			if who := forger.who(w.acme); who != "" {
+				t.Errorf("%s signs %q in", name, who)
+			}
+		}
+	}
+}
+
+func TestALostAnswerLosesNoSession(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
+	here := b.get(w.send())
+	b.submit(here, "/auth/verify", nil).answered(t, "web")
+	b.drop("session")
+	if b.who(w.acme) != "" {
+		t.Fatal("the cookie is still there")
+	}
+	for name, again := range map[string]func(){
+		"the waiting page":  func() { b.get(waiting) },
+		"the pressed again": func() { b.submit(here, "/auth/verify", nil) },
+	} {
+		b.drop("session")
+		again()
+		if b.who(w.acme) == "" {
+			t.Errorf("%s gives no session back", name)
+		}
+	}
+	b.get("/t/acme/signout")
+	b.get(waiting)
+	if who := b.who(w.acme); who != "" {
+		t.Errorf("signed in again after signing out: %q", who)
+	}
+}
+
+func TestResendWaitsForItsTime(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
+	first := w.send()
+	early := b.submit(b.get(waiting), "/auth/resend", nil)
+	early.want(t, http.StatusTooManyRequests)
+	if early.header.Get("Retry-After") != "60" || !strings.Contains(early.body, "12:01") || w.outbox.waiting() != 0 {
+		t.Errorf("too early: Retry-After %q", early.header.Get("Retry-After"))
+	}
+	w.clock.advance(time.Minute)
+	w.limits.mail = func(_ idp.Address, _ string, now time.Time) (idp.MailDecision, error) {
+		return idp.MailDecision{Send: true, NextMail: now.Add(5 * time.Minute)}, nil
+	}
+	b.submit(b.get(waiting), "/auth/resend", nil).want(t, http.StatusSeeOther)
+	second := w.send()
+	if next := flowOf(t, w, waiting).NextMail; !next.Equal(w.clock.Now().Add(5 * time.Minute)) {
+		t.Errorf("next mail at %s", next)
+	}
+	for _, link := range []string{first, second} {
+		b.get(link).form(t, "/auth/verify") // mail comes in any order: both are good
+	}
+	b.submit(b.get(first), "/auth/verify", nil).answered(t, "web")
+	b.get(second).want(t, http.StatusGone)
+}
+
+func TestABrowserIsKnownByTheMailboxesItSignedInWith(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	ask := func(b *browser, address string) string {
+		t.Helper()
+		w.limits.asked = nil
+		b.ask(w.loginPath(w.acme, w.request("web")), address)
+		_, known, _ := strings.Cut(w.limits.asked[0], " ")
+		return known
+	}
+	if known := ask(b, "ann@example.org"); known != "" {
+		t.Errorf("known before any login: %q", known)
+	}
+	b.submit(b.get(w.send()), "/auth/verify", nil).answered(t, "web")
+	known := ask(b, "ann@example.org")
+	if known == "" || strings.Contains(known, "ann") {
+		t.Errorf("known by %q", known)
+	}
+	if diff := cmp.Diff(known, ask(b, "ann+news@example.org")); diff != "" {
+		t.Error("a plus-tag makes another browser of it:", diff)
+	}
+	if ask(b, "bob@example.org") != "" || ask(w.browser(), "ann@example.org") != "" {
+		t.Error("known with another mailbox, or another browser")
+	}
+	for w.outbox.waiting() > 0 {
+		w.send()
+	}
+	for _, other := range []string{"b@x.example", "c@x.example", "d@x.example", "e@x.example", "f@x.example"} {
+		b.signIn(w.acme, w.request("web"), other).answered(t, "web")
+	}
+	if ask(b, "f@x.example") == "" || ask(b, "ann@example.org") != "" {
+		t.Error("not the five newest are remembered")
+	}
+}
+
+func TestCookiesByScheme(t *testing.T) {
+	for _, tt := range []struct {
+		publicURL, prefix string
+		secure            bool
+	}{
+		{"https://login.example", "__Host-", true},
+		{"http://127.0.0.1:8080", "", false},
+	} {
+		t.Run(tt.publicURL, func(t *testing.T) {
+			w := newWorldAt(t, tt.publicURL)
+			b := w.browser()
+			first := b.get(w.loginPath(w.acme, w.request("web")))
+			b.submit(first, "/auth/login", url.Values{"email": {"ann@example.org"}}).want(t, http.StatusSeeOther)
+			last := b.submit(b.get(w.send()), "/auth/verify", nil)
+			last.answered(t, "web")
+			seen := map[string]bool{}
+			for _, p := range []page{first, last} {
+				for _, c := range (&http.Response{Header: p.header}).Cookies() {
+					kind := strings.TrimSuffix(strings.TrimPrefix(c.Name, tt.prefix+"postern-"), "-"+string(w.acme.ID))
+					seen[kind] = true
+					if c.Secure != tt.secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.MaxAge <= 0 || c.Domain != "" {
+						t.Errorf("cookie %s: %s", kind, c)
+					}
+				}
+			}
+			if diff := cmp.Diff(map[string]bool{"session": true, "browser": true, "known": true}, seen); diff != "" {
+				t.Error(diff)
+			}
+			if b.who(w.acme) == "" {
+				t.Error("not signed in")
+			}
+		})
+	}
+}
+
+func TestThePageElsewhereTellsWhoAskedAndNoMore(t *testing.T) {
+	tests := []struct{ agent, want string }{
+		{"Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", "Firefox on Linux"},
+		{"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", "Chrome on Android"},
+		{"Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Mobile/15E148 Safari/604.1", "Safari on iPhone"},
+		{"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36 Edg/131.0.0.0", "Edge on Windows"},
+		{"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.1 Safari/605.1.15", "Safari on Mac"},
+		{"curl/8.11 <b>hello</b>", ""},
+		{"", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.agent, func(t *testing.T) {
+			w := newWorld(t)
+			b := w.browser()
+			b.header.Set("User-Agent", tt.agent)
+			b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
+			p := w.browser().get(w.send())
+			for _, want := range []string{tt.want, "192.0.2.x", "12:00", "App web"} {
+				if !strings.Contains(p.body, want) {
+					t.Errorf("does not tell %q", want)
+				}
+			}
+			for _, never := range []string{"192.0.2.7", "hello", "Gecko", "ann@example.org"} {
+				if strings.Contains(p.body, never) {
+					t.Errorf("tells %q", never)
+				}
+			}
+		})
+	}
+}
+
+func TestTheLoginPagePrefillsAndWritesNothing(t *testing.T) {
+	w := newWorld(t)
+	for hint, want := range map[string]string{"Ann@Example.org": "ann@example.org", "": "", "+49 30 1234": "", "<b>": ""} {
+		req := w.request("web")
+		req.LoginHint = hint
+		w.store.drain()
+		b := w.browser()
+		p := b.get(w.loginPath(w.acme, req))
+		if f := p.form(t, "/auth/login"); f.fields.Get("email") != want || f.inputs["email"] != "email" {
+			t.Errorf("%q prefills %q", hint, f.fields.Get("email"))
+		}
+		if diff := cmp.Diff([]string{"FindClient"}, w.store.drain()); diff != "" || w.outbox.waiting() != 0 {
+			t.Errorf("touched the store: %s", diff)
+		}
+		got := b.submit(p, "/auth/login", url.Values{"action": {"cancel"}}).answered(t, "web")
+		if got.Get("error") != "access_denied" {
+			t.Errorf("cancel answers %v", got)
+		}
+	}
+}
+
+func TestAStoredRequestServesLikeASealedOne(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	stored := idp.StoredRequest{
+		TenantID: w.acme.ID, ID: idp.NewID(w.clock.Now()),
+		Sealed: []byte(w.seal(w.acme, w.request("web"))), Expires: w.clock.Now().Add(idp.RequestLife),
+	}
+	must(t, w.db.SaveRequest(t.Context(), stored))
+	b.ask("/t/acme/auth/login?stored="+stored.ID, "ann@example.org")
+	b.submit(b.get(w.send()), "/auth/verify", nil).answered(t, "web")
+	w.clock.advance(idp.RequestLife)
+	b.get("/t/acme/auth/login?stored=" + stored.ID).want(t, http.StatusGone)
+	b.get("/t/zeta/auth/login?stored=" + stored.ID).want(t, http.StatusBadRequest)
+}
+
+func TestAnExpiredRequestOffersTheAppsOwnStart(t *testing.T) {
+	w := newWorld(t)
+	bare := idp.Client{
+		TenantID: w.acme.ID, ID: "bare", CreatedAt: w.clock.Now(),
+		Metadata: idp.ClientMetadata{Name: "App bare", AuthMethods: []idp.AuthMethod{idp.AuthNone}, RedirectURIs: []string{callback("bare")}},
+	}
+	must(t, w.db.CreateClient(t.Context(), bare))
+	for client, want := range map[idp.ClientID]string{
+		"web":   "https://web.example/",
+		"third": "https://third.example/start?iss=https%3A%2F%2Flogin.example%2Ft%2Facme&target_link_uri=https%3A%2F%2Fthird.example%2F&x=1",
+		"bare":  "",
+	} {
+		path := w.loginPath(w.acme, w.request(client))
+		w.clock.advance(idp.RequestLife)
+		p := w.browser().get(path)
+		p.want(t, http.StatusGone)
+		if got := strings.Join(p.links, " "); got != want {
+			t.Errorf("%s: links %q, want %q", client, got, want)
+		}
+	}
+}
+
+func TestADisabledPersonIsRefusedAndSignedOut(t *testing.T) {
+	w := newWorld(t)
+	b := w.browser()
+	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
+	here := b.get(w.send())
+	must(t, w.db.InviteUser(t.Context(), idp.User{
+		TenantID: w.acme.ID, ID: idp.UserID(idp.NewID(w.clock.Now())), Subject: idp.NewSubject(),
+		Address: "ann@example.org", Disabled: true, CreatedAt: w.clock.Now(),
+	}))
+	b.submit(here, "/auth/verify", nil).want(t, http.StatusForbidden)
+	b.get(waiting).want(t, http.StatusOK)
+	if b.who(w.acme) != "" || w.logins(w.acme) != 0 {
+		t.Error("signed in all the same")
+	}
+}
