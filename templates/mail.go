@@ -16,7 +16,7 @@ func (s *Set) Mail(locale string, m LoginMail) (Composed, error) {
 		templates = s.mails[locale]
 	}
 	m.Client, m.Tenant = mailName(m.Client), mailName(m.Tenant)
-	m.Browser, m.Network = oneLine(m.Browser), oneLine(m.Network)
+	m.Browser, m.Network = mailName(m.Browser), mailName(m.Network)
 	subject, err := s.words[locale].say("mail.subject", "client", m.Client)
 	if err != nil {
 		return Composed{}, err

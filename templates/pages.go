@@ -110,7 +110,10 @@ type LogoutConfirm struct {
 type SignedOut struct{ Client, ReturnURL string }
 
 // Fault is every refusal that has no page of its own. Key names its words:
-// fault.KEY.title and fault.KEY.text in the catalogue.
+// fault.KEY.title and fault.KEY.text in the catalogue: bad_request, bad_client,
+// bad_redirect, forbidden, no_cookie, expired_request, too_many, unavailable,
+// too_large, method, not_found, not_allowed, signed_in, unknown_tenant,
+// unknown_host and internal, which also speaks for any other key.
 type Fault struct {
 	Key     string
 	Detail  string // one plain sentence for a developer, such as which parameter is wrong; never a cause

@@ -1,0 +1,157 @@
+package templates_test
+
+import (
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"postern/templates"
+)
+
+var asked = time.Date(2026, 11, 22, 14, 30, 0, 0, time.UTC)
+
+var carried = []templates.Hidden{{Name: "flow", Value: "0199a3c2"}, {Name: "token", Value: "form-token"}}
+
+type sample struct {
+	name string
+	body templates.Body
+}
+
+// samples has each page in each of its states.
+func samples() []sample {
+	waiting := templates.Waiting{
+		Client: "Acme Notes", Address: "anna@example.com", Hidden: carried,
+		SelfURL: "/t/demo/auth/waiting?flow=0199a3c2", PollURL: "/t/demo/auth/waiting/state?flow=0199a3c2",
+		NextMail: asked.Add(time.Minute),
+	}
+	wrong := waiting
+	wrong.Problem, wrong.Left, wrong.CanSend = "waiting.problem.code", 1, true
+	wrong.StartURL = "/t/demo/auth/login?request=sealed"
+	sent := waiting
+	sent.Sent = true
+	all := []sample{
+		{"login", templates.Login{Client: "Acme Notes", Hidden: carried}},
+		{"login_problem", templates.Login{Client: "Acme Notes", Hidden: carried, Email: "anna@", Problem: "login.problem.address"}},
+		{"waiting", waiting},
+		{"waiting_problem", wrong},
+		{"waiting_sent", sent},
+		{"verify_here", templates.VerifyHere{Client: "Acme Notes", Address: "anna@example.com", Hidden: carried}},
+		{"verify_elsewhere", templates.VerifyElsewhere{Client: "Acme Notes", Code: "7KQM-W3XD", Asked: asked, Browser: "Firefox on Linux", Network: "192.0.2.x"}},
+		{"verify_elsewhere_no_code", templates.VerifyElsewhere{Client: "Acme Notes", Asked: asked}},
+		{"completed", templates.Completed{Client: "Acme Notes", Hidden: carried}},
+		{"done", templates.Done{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
+		{"done_no_way_back", templates.Done{Client: "Acme Notes"}},
+		{"consent", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid", "email", "calendar:read"}, Hidden: carried}},
+		{"logout_confirm", templates.LogoutConfirm{Client: "Acme Notes", Address: "anna@example.com", Action: "/t/demo/end_session", Hidden: carried}},
+		{"logout_confirm_plain", templates.LogoutConfirm{Action: "/t/demo/end_session", Hidden: carried}},
+		{"signed_out", templates.SignedOut{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
+		{"signed_out_plain", templates.SignedOut{}},
+		{"fault", templates.Fault{Key: "bad_request", Detail: "code_challenge is missing", Request: "0199a3c2f7b8"}},
+		{"fault_retry", templates.Fault{Key: "too_many", RetryIn: 90 * time.Second}},
+		{"fault_still_signed_in", templates.Fault{Key: "signed_in"}},
+	}
+	for _, what := range []templates.Ending{templates.EndedUsed, templates.EndedExpired, templates.EndedLocked, templates.EndedUnknown} {
+		all = append(all, sample{"over_" + string(what), templates.Over{Client: "Acme Notes", What: what, StartURL: "https://app.example/login"}})
+	}
+	return append(all, sample{"over_no_client", templates.Over{What: templates.EndedUnknown}})
+}
+
+func bodyOf(t *testing.T, name string) templates.Body {
+	t.Helper()
+	for _, s := range samples() {
+		if s.name == name {
+			return s.body
+		}
+	}
+	t.Fatalf("no sample %q", name)
+	return nil
+}
+
+func newSet(t *testing.T) *templates.Set {
+	t.Helper()
+	set, err := templates.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+func frame(locale string) templates.Frame {
+	return templates.Frame{Locale: locale, Tenant: "Acme", Base: "/t/demo"}
+}
+
+// show renders a page and fails if it came out as the page of a fault.
+func show(t *testing.T, set *templates.Set, f templates.Frame, b templates.Body) *httptest.ResponseRecorder {
+	t.Helper()
+	w := httptest.NewRecorder()
+	set.Write(w, 200, f, b)
+	if w.Code != 200 {
+		t.Fatalf("%T: status %d: %s", b, w.Code, w.Body)
+	}
+	return w
+}
+
+func page(t *testing.T, set *templates.Set, locale string, b templates.Body) *html.Node {
+	t.Helper()
+	return parsed(t, show(t, set, frame(locale), b).Body.String())
+}
+
+func parsed(t *testing.T, text string) *html.Node {
+	t.Helper()
+	root, err := html.Parse(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// all finds the elements of a kind below a node, in the document's order.
+func all(root *html.Node, kind string) []*html.Node {
+	var found []*html.Node
+	for n := range root.Descendants() {
+		if n.Type == html.ElementNode && n.Data == kind {
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+func attr(n *html.Node, name string) string {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return a.Val
+		}
+	}
+	return ""
+}
+
+func has(n *html.Node, name string) bool {
+	for _, a := range n.Attr {
+		if a.Key == name {
+			return true
+		}
+	}
+	return false
+}
+
+func text(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return strings.Join(strings.Fields(b.String()), " ")
+}
+
+func byID(root *html.Node, id string) *html.Node {
+	for n := range root.Descendants() {
+		if n.Type == html.ElementNode && attr(n, "id") == id {
+			return n
+		}
+	}
+	return nil
+}
