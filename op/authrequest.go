@@ -90,7 +90,7 @@ func (p *Provider) findRedirectClient(ctx context.Context, id, redirectURI strin
 
 func unknownClient(description string) *refusal {
 	f := refuse("invalid_client", "%s", description)
-	f.page = "client"
+	f.page = "bad_client"
 	return f
 }
 

@@ -177,7 +177,7 @@ func (p *Provider) confirmed(w http.ResponseWriter, r *http.Request, form url.Va
 	origin, _ := splitIssuer(p.issuer(r))
 	if !edge.FromHere(r, origin) || !p.sessions.FormTokenOK(r, logoutAction(l), form.Get("token")) {
 		f := refuse("access_denied", "the form did not come from this browser's page")
-		f.status, f.page = http.StatusForbidden, "form"
+		f.status, f.page = http.StatusForbidden, "forbidden"
 		return f
 	}
 	switch form.Get("action") {

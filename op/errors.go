@@ -44,7 +44,7 @@ func (f *refusal) Error() string {
 func (f *refusal) Unwrap() error { return f.cause }
 
 func refuse(code, format string, args ...any) *refusal {
-	return &refusal{status: http.StatusBadRequest, code: code, description: fmt.Sprintf(format, args...), page: "request"}
+	return &refusal{status: http.StatusBadRequest, code: code, description: fmt.Sprintf(format, args...), page: "bad_request"}
 }
 
 func invalidRequest(format string, args ...any) *refusal {
