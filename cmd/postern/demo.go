@@ -64,8 +64,8 @@ func demoSecret(box *keys.Box, t idp.TenantID) string {
 }
 
 // realMail also sends what the mailbox keeps; what the mail server says counts.
-func realMail(smtpURL string, mailbox *mail.Mailbox) (mail.Transport, error) {
-	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: smtpURL})
+func realMail(smtpURL string, from idp.MailFrom, mailbox *mail.Mailbox) (mail.Transport, error) {
+	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: smtpURL, Helo: from.Address.Domain()})
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func openDev(ctx context.Context, in config.Instance) (storage.Store, *keys.Box,
 	}
 	master, err := keys.LoadOrCreateMaster(in.MasterKeyPath())
 	if err != nil {
-		return nil, nil, fmt.Errorf("master key: %w", err)
+		return nil, nil, err
 	}
 	if err := storage.Migrate(ctx, in.DatabaseURL()); err != nil {
 		return nil, nil, err
@@ -80,7 +80,7 @@ func (c devCmd) serve(ctx context.Context, term *terminal, store storage.Store, 
 		s.rules = limit.Relaxed()
 	}
 	if c.SMTP != "" {
-		if s.transport, err = realMail(c.SMTP, mailbox); err != nil {
+		if s.transport, err = realMail(c.SMTP, s.from, mailbox); err != nil {
 			return usage("--smtp: %w", err)
 		}
 	}

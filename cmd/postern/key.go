@@ -27,7 +27,7 @@ type keyView struct {
 func (c keyRotateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	master, err := keys.LoadMaster(in.MasterKeyPath())
 	if err != nil {
-		return fmt.Errorf("master key: %w", err)
+		return err
 	}
 	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
 		made, err := keys.NewRing(store, keys.NewBox(master), term.clock).Rotate(ctx, t.ID, c.Now)

@@ -46,7 +46,7 @@ func (c serveCmd) settings(in config.Instance) (settings, error) {
 	if err != nil {
 		return settings{}, usage("--mail-from: %w", err)
 	}
-	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: c.SMTP})
+	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: c.SMTP, Helo: from.Domain()})
 	if err != nil {
 		return settings{}, usage("--smtp: %w", err)
 	}
@@ -55,7 +55,7 @@ func (c serveCmd) settings(in config.Instance) (settings, error) {
 		return settings{}, fmt.Errorf("no master key at %s; `openssl rand -base64 32 > FILE; chmod 600 FILE` makes one (keep a copy: without it, sessions and signing keys are lost)", in.MasterKeyPath())
 	}
 	if err != nil {
-		return settings{}, fmt.Errorf("master key: %w", err)
+		return settings{}, err
 	}
 	return settings{
 		public: public, proxies: c.Proxies, rules: limit.Default(), transport: smtp,
