@@ -35,7 +35,7 @@ func (t *localTransport) RoundTrip(out *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	defer context.AfterFunc(out.Context(), cancel)()
-	in := out.Clone(ctx)
+	in := out.Clone(ctx) //nolint:contextcheck // see above
 	in.RequestURI = out.URL.RequestURI()
 	in.Host = out.URL.Host
 	in.RemoteAddr = "127.0.0.1:0"

@@ -49,13 +49,14 @@ func NewChromium(t *testing.T) *Chromium {
 }
 
 func flags() []chromedp.ExecAllocatorOption {
-	var all []chromedp.ExecAllocatorOption
-	for _, flag := range []string{
+	names := []string{
 		"disable-background-networking", "disable-component-update", "disable-sync", "disable-dev-shm-usage",
 		"disable-extensions", "disable-default-apps", "disable-background-timer-throttling",
 		"disable-backgrounding-occluded-windows", "disable-renderer-backgrounding",
-	} {
-		all = append(all, chromedp.Flag(flag, true))
+	}
+	all := make([]chromedp.ExecAllocatorOption, len(names))
+	for i, name := range names {
+		all[i] = chromedp.Flag(name, true)
 	}
 	return all
 }
@@ -253,4 +254,19 @@ func (tab *Tab) Overflow() int {
 		tab.t.Fatal(err)
 	}
 	return n
+}
+
+// ClickDown presses down the middle of what a CSS selector finds, for a frame
+// whose inside no selector reaches.
+func (tab *Tab) ClickDown(selector string, step float64) {
+	tab.t.Helper()
+	tab.Run(chromedp.ScrollIntoView(chromedp.CSS(selector)))
+	script := fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.left, r.top, r.width, r.height] })()`, selector)
+	box, err := chromedp.Run(tab.ctx, chromedp.Evaluate[[]float64](script))
+	if err != nil {
+		tab.t.Fatal(err)
+	}
+	for y := box[1] + step; y < box[1]+box[3]; y += step {
+		tab.Run(chromedp.MouseClickXY(box[0]+box[2]/2, y))
+	}
 }
