@@ -1,6 +1,7 @@
 package templates_test
 
 import (
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -8,99 +9,103 @@ import (
 	"golang.org/x/net/html"
 )
 
-// everyPage runs a check over all pages in all languages.
-func everyPage(t *testing.T, check func(t *testing.T, root *html.Node)) {
+// everyPage gives all pages in all languages, by name.
+func everyPage(t *testing.T) iter.Seq2[string, *html.Node] {
 	t.Helper()
 	set := newSet(t)
-	for _, locale := range set.Locales() {
-		for _, s := range samples() {
-			t.Run(locale+"/"+s.name, func(t *testing.T) { check(t, page(t, set, locale, s.body)) })
+	return func(yield func(string, *html.Node) bool) {
+		for _, locale := range set.Locales() {
+			for _, s := range samples() {
+				if !yield(locale+"/"+s.name, page(t, set, locale, s.body)) {
+					return
+				}
+			}
 		}
 	}
 }
 
 func TestPagesHaveOneMainOneHeadingAndALanguage(t *testing.T) {
-	everyPage(t, func(t *testing.T, root *html.Node) {
+	for name, root := range everyPage(t) {
 		for _, kind := range []string{"h1", "main", "header", "footer", "title"} {
 			if found := all(root, kind); len(found) != 1 || text(found[0]) == "" {
-				t.Errorf("%d <%s>, or an empty one", len(found), kind)
+				t.Errorf("%s: %d <%s>, or an empty one", name, len(found), kind)
 			}
 		}
 		top := all(root, "html")[0]
 		if attr(top, "lang") == "" || attr(top, "dir") == "" {
-			t.Error("no language or direction")
+			t.Errorf("%s: no language or direction", name)
 		}
-	})
+	}
 }
 
 func TestIdsAreUniqueAndReferencesLeadSomewhere(t *testing.T) {
-	everyPage(t, func(t *testing.T, root *html.Node) {
+	for name, root := range everyPage(t) {
 		seen := map[string]bool{}
 		for n := range root.Descendants() {
 			if id := attr(n, "id"); id != "" {
 				if seen[id] {
-					t.Errorf("id %q twice", id)
+					t.Errorf("%s: id %q twice", name, id)
 				}
 				seen[id] = true
 			}
 		}
 		for n := range root.Descendants() {
-			for _, name := range []string{"aria-describedby", "aria-labelledby", "for", "data-copy"} {
-				for _, id := range strings.Fields(attr(n, name)) {
+			for _, reference := range []string{"aria-describedby", "aria-labelledby", "for", "data-copy"} {
+				for _, id := range strings.Fields(attr(n, reference)) {
 					if !seen[id] {
-						t.Errorf("%s=%q leads nowhere", name, id)
+						t.Errorf("%s: %s=%q leads nowhere", name, reference, id)
 					}
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestFieldsAreLabelledAndButtonsSaySomething(t *testing.T) {
-	everyPage(t, func(t *testing.T, root *html.Node) {
+	for name, root := range everyPage(t) {
 		var labelled []string
 		for _, label := range all(root, "label") {
 			labelled = append(labelled, attr(label, "for"))
 		}
 		for _, input := range all(root, "input") {
 			if attr(input, "type") != "hidden" && !slices.Contains(labelled, attr(input, "id")) {
-				t.Errorf("field %q has no label", attr(input, "name"))
+				t.Errorf("%s: field %q has no label", name, attr(input, "name"))
 			}
 		}
 		for _, kind := range []string{"button", "a", "label", "h2", "dt", "dd"} {
 			for _, n := range all(root, kind) {
 				if text(n) == "" {
-					t.Errorf("an empty <%s>", kind)
+					t.Errorf("%s: an empty <%s>", name, kind)
 				}
 			}
 		}
-	})
+	}
 }
 
 // The policy forbids what is inline; and what it forbids must not be there to be missed.
 func TestNothingIsInlineAndNothingComesFromElsewhere(t *testing.T) {
-	everyPage(t, func(t *testing.T, root *html.Node) {
+	for name, root := range everyPage(t) {
 		for n := range root.Descendants() {
 			if n.Type != html.ElementNode {
 				continue
 			}
 			switch {
 			case n.Data == "style", n.Data == "img", n.Data == "iframe", n.Data == "base":
-				t.Errorf("a <%s>", n.Data)
+				t.Errorf("%s: a <%s>", name, n.Data)
 			case n.Data == "script" && (!strings.HasPrefix(attr(n, "src"), "/t/demo/auth/assets/") || n.FirstChild != nil):
-				t.Error("a script that is inline or not ours")
+				t.Errorf("%s: a script that is inline or not ours", name)
 			case n.Data == "link" && !strings.HasPrefix(attr(n, "href"), "/t/demo/auth/assets/"):
-				t.Error("a linked file that is not ours")
+				t.Errorf("%s: a linked file that is not ours", name)
 			case n.Data == "svg" && attr(n, "aria-hidden") != "true":
-				t.Error("a drawing that is read out")
+				t.Errorf("%s: a drawing that is read out", name)
 			}
 			for _, a := range n.Attr {
 				if a.Key == "style" || strings.HasPrefix(a.Key, "on") {
-					t.Errorf("<%s %s>", n.Data, a.Key)
+					t.Errorf("%s: <%s %s>", name, n.Data, a.Key)
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestTimesAreUTCWithTheInstantBesideThem(t *testing.T) {

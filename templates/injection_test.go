@@ -71,16 +71,17 @@ func dropControls(r rune) rune {
 func skeleton(root *html.Node) []string {
 	var bones []string
 	for n := range root.Descendants() {
-		switch n.Type {
-		case html.ElementNode:
-			bone := n.Data
-			for _, a := range n.Attr {
-				bone += " " + a.Key
-			}
-			bones = append(bones, bone)
-		case html.CommentNode:
+		if n.Type == html.CommentNode {
 			bones = append(bones, "<!-- -->")
 		}
+		if n.Type != html.ElementNode {
+			continue
+		}
+		bone := n.Data
+		for _, a := range n.Attr {
+			bone += " " + a.Key
+		}
+		bones = append(bones, bone)
 	}
 	return bones
 }
@@ -105,8 +106,10 @@ func TestLinksLeadToTheWebOrNowhere(t *testing.T) {
 	set := newSet(t)
 	for _, target := range []string{"javascript:alert(1)", "data:text/html,x", "//evil.example", "vbscript:x", "https:evil", "https://", "evil", "\x00https://a"} {
 		for _, b := range []templates.Body{
-			templates.Done{ReturnURL: target}, templates.SignedOut{ReturnURL: target},
-			templates.Over{StartURL: target}, templates.Waiting{StartURL: target, SelfURL: "/"},
+			templates.Done{ReturnURL: target},
+			templates.SignedOut{ReturnURL: target},
+			templates.Over{StartURL: target},
+			templates.Waiting{StartURL: target, SelfURL: "/"},
 		} {
 			if links := all(page(t, set, "en", b), "a"); len(links) != 0 {
 				t.Errorf("%T: a link to %q for %q", b, attr(links[0], "href"), target)

@@ -115,8 +115,17 @@ func parseMails(c catalogue) (mailTemplates, error) {
 
 // bodies has one of each page.
 var bodies = []Body{
-	Login{}, Waiting{}, VerifyHere{}, VerifyElsewhere{}, Completed{}, Done{},
-	Over{}, Consent{}, LogoutConfirm{}, SignedOut{}, Fault{},
+	Login{},
+	Waiting{},
+	VerifyHere{},
+	VerifyElsewhere{},
+	Completed{},
+	Done{},
+	Over{},
+	Consent{},
+	LogoutConfirm{},
+	SignedOut{},
+	Fault{},
 }
 
 // Locales are the languages there are, the default first.
