@@ -1,0 +1,35 @@
+package sqlite_test
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"postern/storage"
+	"postern/storage/sqlite"
+	"postern/storage/storagetest"
+)
+
+func TestStoreKeepsTheContract(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T) storage.Store { return open(t, migrated(t)) })
+}
+
+// migrated gives the path of an empty database.
+func migrated(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "postern.db")
+	if err := sqlite.Migrate(t.Context(), sqlite.Config{Path: path}); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func open(t *testing.T, path string) *sqlite.Store {
+	t.Helper()
+	store, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, BusyTimeout: 30 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}

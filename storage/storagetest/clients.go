@@ -1,0 +1,79 @@
+package storagetest
+
+import "postern/idp"
+
+var clientCases = cases{
+	"a client is found as it was made": func(w *world) {
+		got, err := w.store.FindClient(w.ctx, w.a.id, "app")
+		w.ok(err, "find")
+		w.same(w.a.client, got, "client")
+	},
+	"one that is not there is not found": func(w *world) {
+		_, err := w.store.FindClient(w.ctx, w.a.id, "none")
+		w.is(idp.ErrNotFound, err, "find")
+	},
+	"an id is taken once in a tenant": func(w *world) {
+		w.is(idp.ErrConflict, w.store.CreateClient(w.ctx, w.a.newClient("app")), "create")
+		got, err := w.store.FindClient(w.ctx, w.a.id, "app")
+		w.ok(err, "find")
+		w.same(w.a.client, got, "client")
+	},
+	"of many that want one id, one wins": func(w *world) {
+		_, errs := race(func(int) (struct{}, error) {
+			return struct{}{}, w.store.CreateClient(w.ctx, w.a.newClient("wanted"))
+		})
+		w.won(errs, 1, idp.ErrConflict)
+		w.a.audited(idp.EventClientMade, 2)
+	},
+	"clients are listed by id":                      clientsAreListed,
+	"a public client has no secret":                 publicClient,
+	"an update replaces secrets and metadata":       clientUpdate,
+	"an origin is allowed by any client of its own": originAllowed,
+	"making one is audited":                         func(w *world) { w.a.audited(idp.EventClientMade, 1) },
+}
+
+func clientsAreListed(w *world) {
+	first := w.a.newClient("aaa")
+	w.ok(w.store.CreateClient(w.ctx, first), "create")
+	got, err := w.store.ListClients(w.ctx, w.a.id)
+	w.ok(err, "list")
+	w.same([]idp.Client{first, w.a.client}, got, "clients")
+}
+
+func publicClient(w *world) {
+	public := w.a.newClient("spa")
+	public.Secrets, public.Metadata.AuthMethods = nil, []idp.AuthMethod{idp.AuthNone}
+	w.ok(w.store.CreateClient(w.ctx, public), "create")
+	got, err := w.store.FindClient(w.ctx, w.a.id, "spa")
+	w.ok(err, "find")
+	w.same(public, got, "client")
+}
+
+func clientUpdate(w *world) {
+	changed := w.a.client
+	changed.Secrets = []idp.Digest{idp.NewSecret().Digest()}
+	changed.Metadata.Name = "Renamed"
+	w.ok(w.store.UpdateClient(w.ctx, changed), "update")
+	got, err := w.store.FindClient(w.ctx, w.a.id, "app")
+	w.ok(err, "find")
+	w.same(changed, got, "client")
+	changed.ID = "none"
+	w.is(idp.ErrNotFound, w.store.UpdateClient(w.ctx, changed), "update of nobody")
+}
+
+func originAllowed(w *world) {
+	spa := w.a.newClient("spa")
+	spa.Metadata.Origins = []string{"https://spa.example"}
+	w.ok(w.store.CreateClient(w.ctx, spa), "create")
+	for origin, want := range map[string]bool{
+		"https://spa.example":       true,
+		"https://app.north.example": true,
+		"https://app.south.example": false,
+		"http://spa.example":        false,
+		"":                          false,
+	} {
+		got, err := w.store.OriginAllowed(w.ctx, w.a.id, origin)
+		w.ok(err, "origin")
+		w.same(want, got, "origin "+origin)
+	}
+}
