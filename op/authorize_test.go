@@ -114,8 +114,25 @@ func TestAuthorizeNeverRedirectsToWhatItDoesNotKnow(t *testing.T) {
 				if res.StatusCode != http.StatusBadRequest || res.Header.Get("Location") != "" {
 					t.Errorf("status %d to %q", res.StatusCode, res.Header.Get("Location"))
 				}
+				wantWords(t, res)
 			}
 		})
+	}
+}
+
+// wantWords checks that a page of a refusal has words of its own.
+func wantWords(t *testing.T, res answer) {
+	t.Helper()
+	if !strings.Contains(res.body, "<h1") || strings.Contains(res.body, "on our side") {
+		t.Errorf("the page does not say what is wrong: %s", res.body)
+	}
+}
+
+func TestAHintOfAnotherClientIsRefused(t *testing.T) {
+	w := newWorld(t)
+	hint := w.tokens("web")["id_token"].(string)
+	if _, values := w.authorize(request("third", "id_token_hint", hint)).location(t); values.Get("error") != "invalid_request" {
+		t.Error(values)
 	}
 }
 
@@ -287,6 +304,8 @@ func TestAPostedRequestComesBackAsAGet(t *testing.T) {
 	w.move(idp.RequestLife + time.Second)
 	if res := w.do(http.MethodGet, next, nil); res.StatusCode != http.StatusBadRequest {
 		t.Errorf("expired: %d", res.StatusCode)
+	} else {
+		wantWords(t, res)
 	}
 }
 
@@ -312,21 +331,33 @@ func TestARequestTooLongForAURLIsStoredAndCounted(t *testing.T) {
 	if res.StatusCode != http.StatusTooManyRequests || res.Header.Get("Retry-After") != "30" || len(w.store.saved) != before {
 		t.Errorf("over the limit: %d, %d rows", res.StatusCode, len(w.store.saved))
 	}
+	wantWords(t, res)
 }
 
 func TestOtherMethodsAndSizesAtAuthorize(t *testing.T) {
 	w := newWorld(t)
-	if res := w.do(http.MethodPut, "/t/a/authorize", nil); res.StatusCode != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "GET, POST" {
-		t.Errorf("PUT: %d, Allow %q", res.StatusCode, res.Header.Get("Allow"))
+	posted := func(form url.Values, header ...string) answer {
+		return w.do(http.MethodPost, "/t/a/authorize", form, header...)
 	}
-	if res := w.authorize(request("web", "x", strings.Repeat("x", 20<<10))); res.StatusCode != http.StatusRequestURITooLong {
-		t.Errorf("long query: %d", res.StatusCode)
+	cases := []struct {
+		name   string
+		res    answer
+		status int
+	}{
+		{"PUT", w.do(http.MethodPut, "/t/a/authorize", nil), http.StatusMethodNotAllowed},
+		{"a long query", w.authorize(request("web", "x", strings.Repeat("x", 20<<10))), http.StatusRequestURITooLong},
+		{"a long body", posted(request("web", "x", strings.Repeat("x", 40<<10))), http.StatusRequestEntityTooLarge},
+		{"a malformed query", w.do(http.MethodGet, "/t/a/authorize?%zz", nil), http.StatusBadRequest},
+		{"a POST without a form", posted(nil), http.StatusBadRequest},
+		{"a POST with a query", w.do(http.MethodPost, "/t/a/authorize?x=1", request("web")), http.StatusBadRequest},
+		{"a forged resume", w.do(http.MethodGet, "/t/a/authorize?posted=AAAA", nil), http.StatusBadRequest},
+		{"an unknown stored request", w.do(http.MethodGet, "/t/a/authorize?stored=x", nil), http.StatusBadRequest},
 	}
-	if res := w.do(http.MethodPost, "/t/a/authorize", request("web", "x", strings.Repeat("x", 40<<10))); res.StatusCode != http.StatusRequestEntityTooLarge {
-		t.Errorf("long body: %d", res.StatusCode)
-	}
-	if res := w.do(http.MethodGet, "/t/a/authorize?%zz", nil); res.StatusCode != http.StatusBadRequest {
-		t.Errorf("malformed query: %d", res.StatusCode)
+	for _, c := range cases {
+		if c.res.StatusCode != c.status || (c.res.Header.Get("Allow") == "GET, POST") != (c.status == http.StatusMethodNotAllowed) {
+			t.Errorf("%s: %d, Allow %q", c.name, c.res.StatusCode, c.res.Header.Get("Allow"))
+		}
+		wantWords(t, c.res)
 	}
 }
 

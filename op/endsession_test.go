@@ -72,12 +72,17 @@ func TestWithoutSuchAHintThePersonIsAsked(t *testing.T) {
 			} {
 				if res := w.do(http.MethodPost, "/t/a/end_session", form, header...); res.StatusCode != http.StatusForbidden || w.sessions.session == nil {
 					t.Errorf("%s: %d", name, res.StatusCode)
+				} else {
+					wantWords(t, res)
 				}
 			}
 			if res := w.do(http.MethodPost, "/t/a/end_session", with(form, "token", "x"), "Sec-Fetch-Site", "same-origin"); res.StatusCode != http.StatusForbidden {
 				t.Errorf("without the form's token: %d", res.StatusCode)
 			}
 			cancelled := w.do(http.MethodPost, "/t/a/end_session", with(form, "action", "cancel"), "Sec-Fetch-Site", "same-origin")
+			if c.want == "" {
+				wantWords(t, cancelled)
+			}
 			if w.sessions.session == nil || cancelled.StatusCode >= 400 {
 				t.Errorf("cancel: %d, session %v", cancelled.StatusCode, w.sessions.session)
 			}
@@ -130,6 +135,7 @@ func TestBadLogoutRequestsArePagesAndNeverRedirects(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			for _, res := range []answer{w.logout(c.form), w.do(http.MethodPost, "/t/a/end_session", c.form)} {
+				wantWords(t, res)
 				if res.StatusCode != http.StatusBadRequest || res.Header.Get("Location") != "" || w.sessions.session == nil {
 					t.Errorf("%d to %q", res.StatusCode, res.Header.Get("Location"))
 				}

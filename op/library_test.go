@@ -2,6 +2,7 @@ package op_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -142,16 +143,26 @@ func TestNoTokenPassesForAnother(t *testing.T) {
 		"iss": issuer, "sub": "subject-1", "aud": "web", "client_id": "web", "scope": "openid", "exp": now + 60, "iat": now,
 		"gid": w.claimsOf(tokens["access_token"], "at+jwt", "ES256")["gid"],
 	}
+	changed := func(name string, value any) map[string]any {
+		out := maps.Clone(claims)
+		out[name] = value
+		return out
+	}
 	unsigned := "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.e30."
 	kinds := map[string]string{
-		"access token":        fmt.Sprint(tokens["access_token"]),
-		"ID token":            fmt.Sprint(tokens["id_token"]),
-		"refresh token":       fmt.Sprint(tokens["refresh_token"]),
-		"code":                w.code("web"),
-		"unsigned token":      unsigned,
-		"foreign tenant's":    w.forge("tenant-b", idp.ES256, "at+jwt", claims),
-		"token without typ":   w.forge("tenant-a", idp.ES256, "", claims),
-		"access token as JWT": w.forge("tenant-a", idp.ES256, "JWT", claims),
+		"access token":      fmt.Sprint(tokens["access_token"]),
+		"ID token":          fmt.Sprint(tokens["id_token"]),
+		"refresh token":     fmt.Sprint(tokens["refresh_token"]),
+		"code":              w.code("web"),
+		"unsigned token":    unsigned,
+		"foreign tenant's":  w.forge("tenant-b", idp.ES256, "at+jwt", claims),
+		"token without typ": w.forge("tenant-a", idp.ES256, "", claims),
+		// Under our own key, but not what we would have said.
+		"with another issuer":        w.forge("tenant-a", idp.ES256, "at+jwt", changed("iss", publicURL+"/t/b")),
+		"with another client":        w.forge("tenant-a", idp.ES256, "at+jwt", changed("client_id", "spa")),
+		"with another subject":       w.forge("tenant-a", idp.ES256, "at+jwt", changed("sub", "subject-2")),
+		"ID token of another issuer": w.forge("tenant-a", idp.RS256, "JWT", changed("iss", publicURL+"/t/b")),
+		"access token as JWT":        w.forge("tenant-a", idp.ES256, "JWT", claims),
 	}
 	places := map[string]struct {
 		takes map[string]bool

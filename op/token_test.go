@@ -149,6 +149,9 @@ func TestBadTokenRequests(t *testing.T) {
 		{"resource that was not granted", "web", func(c string) post {
 			return post{form: redemption("web", c, "resource", "https://api.example")}
 		}, 400, "invalid_target"},
+		{"another client's code, with a resource", "web", func(c string) post {
+			return post{form: redemption("third", c, "resource", "https://api.example")}
+		}, 400, "invalid_grant"},
 		{"no refresh token", "web", func(string) post { return post{form: refreshing("web", "")} }, 400, "invalid_request"},
 		{"garbage for a refresh token", "web", func(string) post { return post{form: refreshing("web", "garbage")} }, 400, "invalid_grant"},
 		{"a code for a refresh token", "web", func(c string) post { return post{form: refreshing("web", c)} }, 400, "invalid_grant"},
