@@ -11,7 +11,10 @@ import (
 )
 
 func TestStoreKeepsTheContract(t *testing.T) {
-	storagetest.Run(t, func(t *testing.T) storage.Store { return open(t, migrated(t)) })
+	storagetest.Run(t, func(t *testing.T) storage.Store {
+		t.Helper()
+		return open(t, migrated(t))
+	})
 }
 
 // migrated gives the path of an empty database.
