@@ -8,8 +8,8 @@ import (
 )
 
 // mailbox opens the mailbox page in a tab of its own and waits for a link.
-func mailbox(chromium *harness.Chromium, address string) *harness.Tab {
-	tab := chromium.NewTab().Open(shared.URL + "/dev/mail?to=" + address)
+func mailbox(chromium *harness.Chromium, s *harness.Server, address string) *harness.Tab {
+	tab := chromium.NewTab().Open(s.URL + "/dev/mail?to=" + address)
 	tab.Wait("article.mail a.link")
 	return tab
 }
@@ -22,12 +22,12 @@ func typeAddress(tab *harness.Tab, address string) {
 }
 
 // showsVerifiedToken checks what the demo app shows at the end.
-func showsVerifiedToken(t *testing.T, tab *harness.Tab, address string) {
+func showsVerifiedToken(t *testing.T, tab *harness.Tab, s *harness.Server, address string) {
 	t.Helper()
 	tab.Wait("#id-token-claims")
 	harness.Eventually(t, "the claims", func() bool { return strings.Contains(tab.TextOf("#id-token-claims"), address) })
 	for selector, want := range map[string]string{
-		"#id-token-header": `"alg": "RS256"`, "#id-token-claims": `"iss": "` + shared.Issuer + `"`,
+		"#id-token-header": `"alg": "RS256"`, "#id-token-claims": `"iss": "` + s.Issuer + `"`,
 		"#userinfo": address, "#checks": "of the provider's JWKS",
 	} {
 		if got := tab.TextOf(selector); !strings.Contains(got, want) {
@@ -42,19 +42,19 @@ func TestWebAppInChromiumFinishesInTheLinksTab(t *testing.T) {
 	first := chromium.NewTab().Open(shared.URL + "/dev/app")
 	first.Press("Sign in (web app)")
 	typeAddress(first, address)
-	box := mailbox(chromium, address)
+	box := mailbox(chromium, shared, address)
 	linked := box.OpenedBy(func() { box.Click("article.mail a.link") })
 	linked.Click(`form[action$="/auth/verify"] button`)
-	showsVerifiedToken(t, linked, address)
+	showsVerifiedToken(t, linked, shared, address)
 
 	again := chromium.NewTab().Open(shared.URL + "/dev/app/login")
-	showsVerifiedToken(t, again, address)
+	showsVerifiedToken(t, again, shared, address)
 	if got := len(shared.Mails(t, address)); got != 1 {
 		t.Errorf("%d mails: single sign-on needs none", got)
 	}
 	again.Press("Refresh")
 	again.WaitText("The refresh token was replaced by a new one.")
-	showsVerifiedToken(t, again, address)
+	showsVerifiedToken(t, again, shared, address)
 
 	again.Press("Sign out")
 	again.WaitText("You are signed out")
@@ -68,10 +68,10 @@ func TestSinglePageAppInChromiumFinishesInTheWaitingTab(t *testing.T) {
 	first := chromium.NewTab().Open(shared.URL + "/dev/app")
 	first.Press("Sign in (single-page app)")
 	typeAddress(first, address)
-	box := mailbox(chromium, address)
+	box := mailbox(chromium, shared, address)
 	linked := box.OpenedBy(func() { box.Click("article.mail a.link") })
 	linked.Click(`form[action$="/auth/verify"] button`)
-	showsVerifiedToken(t, first, address)
+	showsVerifiedToken(t, first, shared, address)
 	if strings.Contains(linked.Text(), "s JWKS") {
 		t.Error("the link's tab shows a token too")
 	}
@@ -80,7 +80,7 @@ func TestSinglePageAppInChromiumFinishesInTheWaitingTab(t *testing.T) {
 	first.WaitText("The refresh token was replaced by a new one.")
 	first.Press("Sign in again")
 	first.WaitText("Signed in to the single-page app")
-	showsVerifiedToken(t, first, address)
+	showsVerifiedToken(t, first, shared, address)
 	if got := len(shared.Mails(t, address)); got != 1 {
 		t.Errorf("%d mails: single sign-on needs none", got)
 	}
@@ -107,7 +107,7 @@ func TestMailInTheMailboxPageLooksLikeAMailAndOpensTabs(t *testing.T) {
 	chromium, address := harness.NewChromium(t), newAddress()
 	l := begin(t, newClient(t, shared), newBrowser(t), address)
 	l.mail()
-	box := mailbox(chromium, address)
+	box := mailbox(chromium, shared, address)
 	box.Wait(`iframe[sandbox="allow-popups allow-popups-to-escape-sandbox"]`)
 	// The mail's own button: the frame is another origin to any script.
 	box.Phone()

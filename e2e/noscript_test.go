@@ -20,7 +20,7 @@ func TestPhoneWithoutScriptSignsInByRelayCodeAndByPastedLink(t *testing.T) {
 			typeAddress(tab, address)
 			tab.Type("input[name=code]", carry(t, shared.WaitMail(t, address, 1).Link))
 			tab.Click(`form[action$="/auth/code"] button`)
-			showsVerifiedToken(t, tab, address)
+			showsVerifiedToken(t, tab, shared, address)
 			tab.Press("Sign out")
 			tab.WaitText("You are signed out")
 		})
@@ -35,5 +35,5 @@ func TestPhoneWithoutScriptSignsInByTheLink(t *testing.T) {
 	typeAddress(tab, address)
 	linked := chromium.NewTab().Phone().WithoutScript().Open(shared.WaitMail(t, address, 1).Link)
 	linked.Click(`form[action$="/auth/verify"] button`)
-	showsVerifiedToken(t, linked, address)
+	showsVerifiedToken(t, linked, shared, address)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/target"
 	"github.com/chromedp/chromedp"
 )
@@ -27,15 +28,16 @@ type Tab struct {
 
 // NewChromium starts a headless Chromium and ends it with the test. A machine
 // without Chromium fails the test: what it shows cannot be shown otherwise.
-func NewChromium(t *testing.T) *Chromium {
+func NewChromium(t *testing.T, options ...chromedp.ExecAllocatorOption) *Chromium {
 	t.Helper()
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		t.Fatalf("these tests need Chromium (apt-get install chromium): %v", err)
 	}
-	allocator, stop := chromedp.NewExecAllocator(context.Background(), append(flags(),
+	options = append(append(flags(), options...),
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.Flag("headless", "new"),
-		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck)...)
+		chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	browser, end := chromedp.NewContext(allocator)
 	t.Cleanup(func() {
 		_ = chromedp.Cancel(browser)
@@ -269,4 +271,17 @@ func (tab *Tab) ClickDown(selector string, step float64) {
 	for y := box[1] + step; y < box[1]+box[3]; y += step {
 		tab.Run(chromedp.MouseClickXY(box[0]+box[2]/2, y))
 	}
+}
+
+// Cookies gives what the tab's address is sent, httpOnly ones too.
+func (tab *Tab) Cookies() []*network.Cookie {
+	tab.t.Helper()
+	answer, err := chromedp.Call(tab.ctx, network.GetCookies, network.GetCookiesParams{})
+	if err != nil {
+		tab.t.Fatal(err)
+	}
+	if len(answer.Cookies) == 0 {
+		tab.t.Fatal("no cookies")
+	}
+	return answer.Cookies
 }

@@ -36,7 +36,7 @@ func (s *Server) mails(t *testing.T, to string) ([]Mail, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := s.Client.Do(r)
 	if err != nil {
 		return nil, err
 	}

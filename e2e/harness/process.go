@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -48,6 +49,9 @@ type Server struct {
 	URL    string
 	Issuer string // of the tenant demo
 	Data   string // the data folder
+	Listen string // where it listens, whatever its public URL
+	// Client sends the harness's own requests.
+	Client *http.Client
 	binary string
 	cmd    *exec.Cmd
 	ended  chan struct{}
@@ -61,8 +65,11 @@ func Start(binary, dir string, args ...string) (*Server, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	all := append([]string{"dev", "--listen", fmt.Sprintf("127.0.0.1:%d", port), "--data", data}, args...)
-	s := &Server{Data: data, binary: binary, ended: make(chan struct{}), logs: &record{}}
+	s := &Server{
+		Data: data, Listen: fmt.Sprintf("127.0.0.1:%d", port), Client: http.DefaultClient,
+		binary: binary, ended: make(chan struct{}), logs: &record{},
+	}
+	all := append([]string{"dev", "--listen", s.Listen, "--data", data}, args...)
 	s.cmd = exec.CommandContext(context.Background(), binary, all...)
 	s.cmd.Dir = dir
 	s.cmd.Stderr = s.logs

@@ -1,0 +1,48 @@
+package e2e_test
+
+import (
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"postern/e2e/harness"
+)
+
+// Behind a TLS front the cookies are Secure and __Host-, and the demo app still
+// reaches the provider, whose certificate nobody trusts.
+func TestDemoAppsWorkBehindATLSFront(t *testing.T) {
+	t.Parallel()
+	front := httptest.NewUnstartedServer(nil)
+	public := "https://" + front.Listener.Addr().String()
+	s := harness.StartFor(t, binary, "--public-url", public, "--limits", "relaxed")
+	target := &url.URL{Scheme: "http", Host: s.Listen}
+	front.Config.Handler = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(target)
+		r.SetXForwarded()
+		r.Out.Host = r.In.Host
+	}}
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	s.Client = front.Client()
+
+	chromium, address := harness.NewChromium(t, chromedp.IgnoreCertErrors), newAddress()
+	first := chromium.NewTab().Open(s.URL + "/dev/app")
+	first.Press("Sign in (web app)")
+	typeAddress(first, address)
+	box := mailbox(chromium, s, address)
+	linked := box.OpenedBy(func() { box.Click("article.mail a.link") })
+	linked.Click(`form[action$="/auth/verify"] button`)
+	showsVerifiedToken(t, linked, s, address)
+	spa := chromium.NewTab().Open(s.URL + "/dev/spa?start")
+	showsVerifiedToken(t, spa, s, address)
+
+	for _, c := range linked.Cookies() {
+		if !c.Secure || !c.HTTPOnly || (strings.Contains(c.Name, "postern-") && c.Name != "postern-demo" && !strings.HasPrefix(c.Name, "__Host-")) {
+			t.Errorf("cookie %s: Secure %t, HttpOnly %t", c.Name, c.Secure, c.HTTPOnly)
+		}
+	}
+}
