@@ -309,6 +309,33 @@ func TestAPostedRequestComesBackAsAGet(t *testing.T) {
 	}
 }
 
+func TestAPostedRequestIsAnsweredOnlyWhereTheClientStillIs(t *testing.T) {
+	w := newWorld(t)
+	w.logIn("u1")
+	target, values := w.do(http.MethodPost, "/t/a/authorize", request("web")).location(t)
+	c := w.store.clients["tenant-a"]["web"]
+	c.Metadata.RedirectURIs = []string{"https://web.example/moved"}
+	w.store.clients["tenant-a"]["web"] = c
+	if res := w.do(http.MethodGet, target+"?"+values.Encode(), nil); res.StatusCode != http.StatusBadRequest || res.Header.Get("Location") != "" {
+		t.Errorf("%d to %q", res.StatusCode, res.Header.Get("Location"))
+	}
+}
+
+// The consent page speaks of scopes alone, so claims must not go beyond them.
+func TestClaimsOfAThirdPartyStayWithinItsScopes(t *testing.T) {
+	for client, want := range map[string]bool{"web": true, "third": false} {
+		w := newWorld(t)
+		_, values := w.authorize(request(client, "scope", "openid", "claims", `{"userinfo":{"email":null}}`)).location(t)
+		plain, err := w.box.Open("tenant-a", idp.PurposeAuthRequest, values.Get("request"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(string(plain), `userinfo`); got != want {
+			t.Errorf("%s: %s", client, plain)
+		}
+	}
+}
+
 func TestARequestTooLongForAURLIsStoredAndCounted(t *testing.T) {
 	w := newWorld(t)
 	long := request("web", "state", strings.Repeat("s", 4000))

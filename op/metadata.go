@@ -58,14 +58,14 @@ type documents struct {
 	ready map[string]document
 }
 
-func (d *documents) of(issuer string) (document, error) {
+func (d *documents) of(issuer string, locales []string) (document, error) {
 	d.mu.RLock()
 	doc, ok := d.ready[issuer]
 	d.mu.RUnlock()
 	if ok {
 		return doc, nil
 	}
-	body, err := json.Marshal(metadataOf(issuer))
+	body, err := json.Marshal(metadataOf(issuer, locales))
 	if err != nil {
 		return document{}, fmt.Errorf("encode metadata: %w", err)
 	}
@@ -94,7 +94,7 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
-	doc, err := p.metadata.of(p.issuer(r))
+	doc, err := p.metadata.of(p.issuer(r), p.pages.Locales())
 	if err != nil {
 		return err
 	}
@@ -108,9 +108,10 @@ type metadata struct {
 	ResponseIssuer  bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 	RequestObjects  bool     `json:"request_parameter_supported"`
 	PromptsPossible []string `json:"prompt_values_supported"`
+	Locales         []string `json:"ui_locales_supported"`
 }
 
-func metadataOf(issuer string) metadata {
+func metadataOf(issuer string, locales []string) metadata {
 	algs := []string{string(idp.RS256), string(idp.ES256)}
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
 	everyone := append(slices.Clone(secret), oidc.AuthMethodNone)
@@ -145,5 +146,6 @@ func metadataOf(issuer string) metadata {
 		},
 		ResponseIssuer:  true,
 		PromptsPossible: prompts,
+		Locales:         locales,
 	}
 }

@@ -30,6 +30,7 @@ func TestMetadataSaysWhatThereIs(t *testing.T) {
 		"subject_types_supported":               []any{"public"},
 		"id_token_signing_alg_values_supported": []any{"RS256", "ES256"},
 		"token_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_post", "none"},
+		"ui_locales_supported":                  []any{"en", "de"},
 		"registration_endpoint":                 nil, "device_authorization_endpoint": nil, "check_session_iframe": nil,
 	} {
 		if diff := cmp.Diff(want, doc[name]); diff != "" {
