@@ -82,7 +82,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		stdout: stdout, stderr: stderr, clock: time.Now,
 		log: newLog(stderr, grammar.LogLevel, parsed.Command()),
 	}
-	slog.SetDefault(term.log)
+	// The rooms are given their logger. What libraries write to the default one
+	// may hold what ours never does, and calls errors what are refusals.
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(stderr, parsed.Run(term, grammar.Instance))
 }
