@@ -39,6 +39,7 @@ func pressEverything(b *browser, link string) {
 }
 
 func TestAnotherBrowserThatOpensPostsAndPressesEverythingChangesNothing(t *testing.T) {
+	t.Parallel()
 	for _, client := range []idp.ClientID{"web", "spa"} {
 		t.Run(string(client), func(t *testing.T) {
 			w := newWorld(t)
@@ -89,6 +90,7 @@ func flowOf(t *testing.T, w *world, waiting string) idp.Flow {
 }
 
 func TestAttackersOwnLinkLeavesNoSessionWithTheVictim(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	attacker, victim := w.browser(), w.browser()
 	victim.get(w.loginPath(w.acme, w.request("web")))
@@ -107,6 +109,7 @@ func TestAttackersOwnLinkLeavesNoSessionWithTheVictim(t *testing.T) {
 }
 
 func TestRelayCodeSignsInTheFirstBrowserOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first, second := w.browser(), w.browser()
 	waiting := first.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -125,6 +128,7 @@ func TestRelayCodeSignsInTheFirstBrowserOnly(t *testing.T) {
 }
 
 func TestSixthAttemptWithTheRightCodeFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -156,6 +160,7 @@ func wrongCode(code string) string {
 }
 
 func TestParallelGuessesAdmitFive(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -183,6 +188,7 @@ func TestParallelGuessesAdmitFive(t *testing.T) {
 }
 
 func TestFiftyRacersLinkAndCodeMixedMakeOneSessionAndOneGrant(t *testing.T) {
+	t.Parallel()
 	for _, client := range []idp.ClientID{"web", "spa"} {
 		t.Run(string(client), func(t *testing.T) {
 			w := newWorld(t)
@@ -195,7 +201,7 @@ func TestFiftyRacersLinkAndCodeMixedMakeOneSessionAndOneGrant(t *testing.T) {
 			var race sync.WaitGroup
 			for i := range 50 {
 				race.Go(func() {
-					p := page{}
+					var p page
 					switch {
 					case i < 4: // a flow takes five
 						p = b.submit(wait, "/auth/code", url.Values{"code": {code}})
@@ -232,6 +238,7 @@ func TestFiftyRacersLinkAndCodeMixedMakeOneSessionAndOneGrant(t *testing.T) {
 }
 
 func TestEveryAddressGetsTheSameAnswerAndTheSameWrites(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.acme.Settings.SignUp = idp.SignUpInvited
 	must(t, w.db.UpdateTenant(t.Context(), w.acme))
@@ -314,6 +321,7 @@ func shapeOf(p page, address string) shape {
 }
 
 func TestPostsThatAreNotOurPagesAreForbidden(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	loginForm := b.get(w.loginPath(w.acme, w.request("web"))).form(t, "/auth/login")
@@ -374,6 +382,7 @@ func TestPostsThatAreNotOurPagesAreForbidden(t *testing.T) {
 }
 
 func TestAFormTokenWorksForItsOwnFormAndFlowOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	one := b.get(b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")).form(t, "/auth/code")
@@ -388,6 +397,7 @@ func TestAFormTokenWorksForItsOwnFormAndFlowOnly(t *testing.T) {
 }
 
 func TestCookiesAndTokensOfOneTenantAreNothingInAnother(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
@@ -418,6 +428,7 @@ func TestCookiesAndTokensOfOneTenantAreNothingInAnother(t *testing.T) {
 }
 
 func TestNothingGoesToARedirectURIThatIsNotRegistered(t *testing.T) {
+	t.Parallel()
 	for _, uri := range []string{
 		"https://evil.example/", "//evil.example/cb", "https://web.example/cb/../x", "https://web.example/cb?x=1", `https://web.example\@evil.example/cb`,
 		"https://web.example@evil.example/cb", "https://web.example/%63b", "HTTPS://web.example/cb", "https://web.example/cb#x", "https://web.example:443/cb", "javascript:alert(1)", "",
@@ -441,6 +452,7 @@ func TestNothingGoesToARedirectURIThatIsNotRegistered(t *testing.T) {
 }
 
 func TestALinkIsSpentOnceAndSaysSo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -472,6 +484,7 @@ func TestALinkIsSpentOnceAndSaysSo(t *testing.T) {
 }
 
 func TestEverythingHasItsTime(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		wait   time.Duration
@@ -528,6 +541,7 @@ func TestEverythingHasItsTime(t *testing.T) {
 }
 
 func TestNoSecretReachesTheLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("spa")), "ann@example.org")

@@ -10,6 +10,7 @@ import (
 )
 
 func TestEveryWayOfFinishingEndsAtTheClientOnce(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		client idp.ClientID
@@ -78,6 +79,7 @@ func relayCode(w *world, link string) string {
 }
 
 func TestOnlyTheFirstTabToAskGetsTheCode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("spa")), "ann@example.org")
@@ -91,6 +93,7 @@ func TestOnlyTheFirstTabToAskGetsTheCode(t *testing.T) {
 }
 
 func TestTwoLoginsInOneBrowserBothFinish(t *testing.T) {
+	t.Parallel()
 	for _, second := range []string{"ann@example.org", "bob@example.org"} {
 		t.Run("the second as "+second, func(t *testing.T) {
 			w := newWorld(t)
@@ -117,6 +120,7 @@ func TestTwoLoginsInOneBrowserBothFinish(t *testing.T) {
 }
 
 func TestTheWaitingPageFollowsTheLogin(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("spa")), "ann@example.org")

@@ -14,6 +14,7 @@ import (
 )
 
 func TestBadInputGetsAPageThatRefuses(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -86,6 +87,7 @@ func TestBadInputGetsAPageThatRefuses(t *testing.T) {
 }
 
 func TestBadAddressesComeBackWithTheirProblem(t *testing.T) {
+	t.Parallel()
 	for _, typed := range []string{
 		"", "ann", "ann@", "@example.org", "ann@localhost", "ann@example.org,bob@example.org", "ann@example．org＠x", "\"ann\"@example.org",
 		"ann@[192.0.2.1]", "ann@example.org.", "<script>alert(1)</script>@example.org", "\u212a@example.org", strings.Repeat("a", 400) + "@example.org", "ann@example.org\nBcc: x@y.example",
@@ -114,6 +116,7 @@ func TestBadAddressesComeBackWithTheirProblem(t *testing.T) {
 }
 
 func TestMalformedCodesCostNoAttempt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -137,6 +140,7 @@ func TestMalformedCodesCostNoAttempt(t *testing.T) {
 }
 
 func TestAStoreThatFailsIsAPageWithoutTheCause(t *testing.T) {
+	t.Parallel()
 	causes := []struct {
 		name   string
 		err    error
@@ -212,6 +216,7 @@ func TestAStoreThatFailsIsAPageWithoutTheCause(t *testing.T) {
 }
 
 func TestThePollSaysSoWhenTheStoreFails(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -223,6 +228,7 @@ func TestThePollSaysSoWhenTheStoreFails(t *testing.T) {
 }
 
 func TestLimitsRefuse(t *testing.T) {
+	t.Parallel()
 	refusal := func(who idp.Refusal) func(idp.Address, string, time.Time) (idp.MailDecision, error) {
 		return func(_ idp.Address, _ string, now time.Time) (idp.MailDecision, error) {
 			return idp.MailDecision{Refused: who, RetryAt: now.Add(90 * time.Second)}, nil
@@ -266,6 +272,7 @@ func TestLimitsRefuse(t *testing.T) {
 }
 
 func TestAttemptsAreLimitedByNetworkAddress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -289,6 +296,7 @@ func TestAttemptsAreLimitedByNetworkAddress(t *testing.T) {
 }
 
 func TestNewSaysWhatIsMissing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	tests := []struct {
 		name   string

@@ -13,6 +13,7 @@ import (
 )
 
 func TestThirdPartyAppsAskForConsentWhereverTheLoginEnds(t *testing.T) {
+	t.Parallel()
 	promptConsent := func(r *idp.AuthRequest) { r.Prompt = []string{"consent"} }
 	tests := []struct {
 		name   string
@@ -74,6 +75,7 @@ func TestThirdPartyAppsAskForConsentWhereverTheLoginEnds(t *testing.T) {
 }
 
 func TestConsentIsNoWayAroundALogin(t *testing.T) {
+	t.Parallel()
 	minute := int64(60)
 	tests := []struct {
 		name   string
@@ -110,6 +112,7 @@ func TestConsentIsNoWayAroundALogin(t *testing.T) {
 }
 
 func TestAnotherPersonThanTheRequestedIsToldToTheClient(t *testing.T) {
+	t.Parallel()
 	finish := map[string]func(b *browser, waiting, link string) page{
 		"web": func(b *browser, _, link string) page { return b.submit(b.get(link), "/auth/verify", nil) },
 		"spa": func(b *browser, waiting, link string) page {
@@ -150,6 +153,7 @@ func TestAnotherPersonThanTheRequestedIsToldToTheClient(t *testing.T) {
 }
 
 func TestAnAppThatInsistsOnTheLinkTakesNoCode(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	req := w.request("web")
@@ -171,6 +175,7 @@ func TestAnAppThatInsistsOnTheLinkTakesNoCode(t *testing.T) {
 }
 
 func TestAnAppThatAsksForTheLesserProofGetsItsName(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name   string
 		acr    []string
@@ -203,6 +208,7 @@ func TestAnAppThatAsksForTheLesserProofGetsItsName(t *testing.T) {
 }
 
 func TestSessionsEnd(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name string
 		end  func(w *world, b *browser)
@@ -235,6 +241,7 @@ func TestSessionsEnd(t *testing.T) {
 }
 
 func TestALoginOverASessionLeavesTheOldCookieDead(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b, thief := w.browser(), w.browser()
 	code := b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web").Get("code")
@@ -253,6 +260,7 @@ func TestALoginOverASessionLeavesTheOldCookieDead(t *testing.T) {
 }
 
 func TestForgedSessionCookiesSignNobodyIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	b.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
@@ -277,6 +285,7 @@ func TestForgedSessionCookiesSignNobodyIn(t *testing.T) {
 }
 
 func TestALostAnswerLosesNoSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -304,6 +313,7 @@ func TestALostAnswerLosesNoSession(t *testing.T) {
 }
 
 func TestResendWaitsForItsTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
@@ -330,6 +340,7 @@ func TestResendWaitsForItsTime(t *testing.T) {
 }
 
 func TestABrowserIsKnownByTheMailboxesItSignedInWith(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	ask := func(b *browser, address string) string {
@@ -365,6 +376,7 @@ func TestABrowserIsKnownByTheMailboxesItSignedInWith(t *testing.T) {
 }
 
 func TestCookiesByScheme(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		publicURL, prefix string
 		secure            bool
@@ -400,6 +412,7 @@ func TestCookiesByScheme(t *testing.T) {
 }
 
 func TestThePageElsewhereTellsWhoAskedAndNoMore(t *testing.T) {
+	t.Parallel()
 	tests := []struct{ agent, want string }{
 		{"Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0", "Firefox on Linux"},
 		{"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", "Chrome on Android"},
@@ -431,6 +444,7 @@ func TestThePageElsewhereTellsWhoAskedAndNoMore(t *testing.T) {
 }
 
 func TestTheLoginPagePrefillsAndWritesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for hint, want := range map[string]string{"Ann@Example.org": "ann@example.org", "": "", "+49 30 1234": "", "<b>": ""} {
 		req := w.request("web")
@@ -452,6 +466,7 @@ func TestTheLoginPagePrefillsAndWritesNothing(t *testing.T) {
 }
 
 func TestAStoredRequestServesLikeASealedOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	stored := idp.StoredRequest{
@@ -462,11 +477,12 @@ func TestAStoredRequestServesLikeASealedOne(t *testing.T) {
 	b.ask("/t/acme/auth/login?stored="+stored.ID, "ann@example.org")
 	b.submit(b.get(w.send()), "/auth/verify", nil).answered(t, "web")
 	w.clock.advance(idp.RequestLife)
-	b.get("/t/acme/auth/login?stored=" + stored.ID).want(t, http.StatusGone)
-	b.get("/t/zeta/auth/login?stored=" + stored.ID).want(t, http.StatusBadRequest)
+	b.get("/t/acme/auth/login?stored="+stored.ID).want(t, http.StatusGone)
+	b.get("/t/zeta/auth/login?stored="+stored.ID).want(t, http.StatusBadRequest)
 }
 
 func TestAnExpiredRequestOffersTheAppsOwnStart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bare := idp.Client{
 		TenantID: w.acme.ID, ID: "bare", CreatedAt: w.clock.Now(),
@@ -489,6 +505,7 @@ func TestAnExpiredRequestOffersTheAppsOwnStart(t *testing.T) {
 }
 
 func TestADisabledPersonIsRefusedAndSignedOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")

@@ -2,6 +2,7 @@ package login_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -61,7 +63,10 @@ type world struct {
 	zeta    idp.Tenant
 }
 
-func newWorld(t *testing.T) *world { return newWorldAt(t, public) }
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	return newWorldAt(t, public)
+}
 
 func newWorldAt(t *testing.T, publicURL string) *world {
 	t.Helper()
@@ -69,10 +74,11 @@ func newWorldAt(t *testing.T, publicURL string) *world {
 		t: t, public: publicURL, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
 		limits: new(limits), outbox: new(outbox), log: new(bytes.Buffer),
 	}
-	config := sqlite.Config{Path: filepath.Join(t.TempDir(), "postern.db")}
-	must(t, sqlite.Migrate(t.Context(), config))
-	var err error
-	w.db, err = sqlite.Open(t.Context(), config)
+	empty, err := emptyDatabase()
+	must(t, err)
+	path := filepath.Join(t.TempDir(), "postern.db")
+	must(t, os.WriteFile(path, empty, 0o600))
+	w.db, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
 	w.store = &spy{Store: w.db}
@@ -80,12 +86,29 @@ func newWorldAt(t *testing.T, publicURL string) *world {
 	master, err := keys.ParseMaster(base64.StdEncoding.EncodeToString(secret.Bytes()))
 	must(t, err)
 	w.box = keys.NewBox(master)
-	w.pages, err = templates.New()
+	w.pages, err = allPages()
 	must(t, err)
 	w.acme, w.zeta = w.tenant("acme"), w.tenant("zeta")
 	w.handler = w.route(w.newHandler())
 	return w
 }
+
+// Both are made once: they are the same for every test, and dear under -race.
+var (
+	allPages      = sync.OnceValues(templates.New)
+	emptyDatabase = sync.OnceValues(func() ([]byte, error) {
+		dir, err := os.MkdirTemp("", "postern-login")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		config := sqlite.Config{Path: filepath.Join(dir, "empty.db")}
+		if err := sqlite.Migrate(context.Background(), config); err != nil {
+			return nil, err
+		}
+		return os.ReadFile(config.Path)
+	})
+)
 
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -232,7 +255,7 @@ func tokenOf(t *testing.T, link string) string {
 	return u.Query().Get("token")
 }
 
-// grants redeems the code that an answer carried and tells whose it is.
+// redeem takes in the code that an answer carried and tells whose it is.
 func (w *world) redeem(client idp.ClientID, t idp.Tenant, code string) (idp.Grant, idp.User, error) {
 	w.t.Helper()
 	credential, err := idp.ParseCredential(code)
