@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
@@ -12,23 +13,33 @@ import (
 	"postern/e2e/harness"
 )
 
-// Behind a TLS front the cookies are Secure and __Host-, and the demo app still
-// reaches the provider, whose certificate nobody trusts.
-func TestDemoAppsWorkBehindATLSFront(t *testing.T) {
-	t.Parallel()
+// startBehind starts a server behind a proxy that may change its answers.
+func startBehind(t *testing.T, scheme string, change func(*http.Response) error) *harness.Server {
+	t.Helper()
 	front := httptest.NewUnstartedServer(nil)
-	public := "https://" + front.Listener.Addr().String()
+	public := scheme + "://" + front.Listener.Addr().String()
 	s := harness.StartFor(t, binary, "--public-url", public, "--limits", "relaxed")
 	target := &url.URL{Scheme: "http", Host: s.Listen}
-	front.Config.Handler = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+	front.Config.Handler = &httputil.ReverseProxy{ModifyResponse: change, Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.SetXForwarded()
 		r.Out.Host = r.In.Host
 	}}
-	front.StartTLS()
+	if scheme == "https" {
+		front.StartTLS()
+	} else {
+		front.Start()
+	}
 	t.Cleanup(front.Close)
 	s.Client = front.Client()
+	return s
+}
 
+// Behind a TLS front the cookies are Secure and __Host-, and the demo app still
+// reaches the provider, whose certificate nobody trusts.
+func TestDemoAppsWorkBehindATLSFront(t *testing.T) {
+	t.Parallel()
+	s := startBehind(t, "https", nil)
 	chromium, address := harness.NewChromium(t, chromedp.IgnoreCertErrors), newAddress()
 	first := chromium.NewTab().Open(s.URL + "/dev/app")
 	first.Press("Sign in (web app)")
