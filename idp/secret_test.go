@@ -62,7 +62,7 @@ func TestSecretsDoNotPrintThemselves(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range []string{fmt.Sprint(s), fmt.Sprintf("%v %+v %#v %s", s, c, s, c), log.String(), string(encoded)} {
-		if strings.Contains(text, s.Reveal()) || strings.Contains(text, fmt.Sprint(s.Bytes())) {
+		if strings.Contains(text, s.Reveal()) || strings.Contains(text, string(s.Bytes())) {
 			t.Errorf("a secret printed itself: %s", text)
 		}
 	}

@@ -91,7 +91,7 @@ func (w *Worker) Wake(ref idp.MailRef) {
 // Run works until ctx ends, and then until the mails being sent are out, for at
 // most Drain: what is cut off then is queued again or unknown, like any lost
 // connection.
-func (w *Worker) Run(ctx context.Context) error {
+func (w *Worker) Run(ctx context.Context) {
 	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
 	var running sync.WaitGroup
@@ -102,7 +102,6 @@ func (w *Worker) Run(ctx context.Context) error {
 	timer := time.AfterFunc(w.Drain, cut)
 	defer timer.Stop()
 	running.Wait()
-	return nil
 }
 
 // work handles one entry after the other until ctx ends; sending outlives it.

@@ -12,8 +12,13 @@ import (
 	"postern/idp"
 )
 
+// purposeGrant is what grant ids in access tokens are sealed for.
+const purposeGrant = "access-token-grant"
+
 // accessClaims are those of an access token (RFC 9068 §2.2). gid names the
-// grant: by it a token is revoked without a row of its own.
+// grant: by it a token is revoked without a row of its own. It is sealed, for
+// who knows a grant's id can present a made-up refresh token of it and have the
+// real one revoked as stolen; a resource server must not be able to.
 type accessClaims struct {
 	Issuer   string        `json:"iss"`
 	Subject  string        `json:"sub"`
@@ -26,7 +31,8 @@ type accessClaims struct {
 	AuthTime int64         `json:"auth_time"`
 	ACR      string        `json:"acr,omitempty"`
 	Session  idp.SessionID `json:"sid,omitempty"`
-	GrantID  idp.GrantID   `json:"gid"`
+	Sealed   string        `json:"gid"`
+	GrantID  idp.GrantID   `json:"-"`
 }
 
 func (c accessClaims) hasScope(scope string) bool {
@@ -78,7 +84,7 @@ func (p *Provider) mint(ctx context.Context, m minting) (tokenAnswer, error) {
 		Issuer: issuer, Subject: m.user.Subject, Audience: m.resource, ClientID: m.client.ID,
 		Scope: strings.Join(m.scope, " "), Expires: now.Add(idp.AccessTokenLife).Unix(), IssuedAt: now.Unix(),
 		ID: idp.NewID(now), AuthTime: m.grant.AuthTime.Unix(), ACR: m.grant.ACR,
-		Session: m.grant.SessionID, GrantID: m.grant.ID,
+		Session: m.grant.SessionID, Sealed: p.sealer.Seal(tenant.ID, purposeGrant, []byte(m.grant.ID)),
 	}
 	if len(access.Audience) == 0 {
 		access.Audience = audience{string(m.client.ID)}

@@ -43,12 +43,15 @@ func TestACodeGivesTokensThatSayWhatTheyShould(t *testing.T) {
 		t.Errorf("at_hash %v", atHash)
 	}
 	access := w.claimsOf(got["access_token"], "at+jwt", jose.ES256)
-	for _, random := range []string{"jti", "gid"} {
-		if len(fmt.Sprint(access[random])) != 36 {
-			t.Errorf("%s %v", random, access[random])
-		}
-		delete(access, random)
+	if len(fmt.Sprint(access["jti"])) != 36 {
+		t.Errorf("jti %v", access["jti"])
 	}
+	spent, err := idp.ParseCredential(code)
+	if gid := fmt.Sprint(access["gid"]); err != nil || len(gid) < 36 || strings.Contains(gid, spent.ID) {
+		t.Errorf("gid %s is not sealed", gid)
+	}
+	delete(access, "jti")
+	delete(access, "gid")
 	want = map[string]any{
 		"iss": issuer, "sub": "subject-1", "aud": "web", "client_id": "web", "scope": "openid email offline_access",
 		"exp": now + 3600, "iat": now, "auth_time": now - 10, "acr": idp.ACRLink, "sid": string(w.sessions.session.ID),

@@ -114,9 +114,14 @@ func (p *Provider) openAccess(ctx context.Context, token string) (accessClaims, 
 	if err := p.open(ctx, tenant.ID, token, typeAccessToken, &claims); err != nil {
 		return accessClaims{}, err
 	}
-	if claims.Issuer != tenant.Issuer(p.publicURL) || claims.GrantID == "" || p.clock().Unix() >= claims.Expires {
+	if claims.Issuer != tenant.Issuer(p.publicURL) || p.clock().Unix() >= claims.Expires {
 		return accessClaims{}, errNoToken
 	}
+	grant, err := p.sealer.Open(tenant.ID, purposeGrant, claims.Sealed)
+	if err != nil {
+		return accessClaims{}, errors.Join(errNoToken, err)
+	}
+	claims.GrantID = idp.GrantID(grant)
 	return claims, nil
 }
 

@@ -74,7 +74,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		complain(stderr, err.Error(), "postern --help shows how")
 		return exitUsage
 	}
-	if err := grammar.Instance.Validate(); err != nil {
+	if err := grammar.Validate(); err != nil {
 		complain(stderr, err.Error(), "")
 		return exitUsage
 	}

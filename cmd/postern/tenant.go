@@ -64,7 +64,7 @@ func (c tenantCreateCmd) Run(ctx context.Context, term *terminal, in config.Inst
 	}
 	err = store.CreateTenant(ctx, t)
 	if errors.Is(err, idp.ErrConflict) {
-		err = fmt.Errorf("slug, host or root is taken by another tenant; `postern tenant list` shows them")
+		err = errors.New("slug, host or root is taken by another tenant; `postern tenant list` shows them")
 	}
 	if err = errors.Join(err, store.Close()); err != nil {
 		return err
