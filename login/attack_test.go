@@ -254,13 +254,14 @@ func TestEveryAddressGetsTheSameAnswerAndTheSameWrites(t *testing.T) {
 		Calls                          []string
 		Woken                          int
 	}
+	mailed := map[string]bool{}
 	look := func(address string) seen {
 		b := w.browser()
 		first := b.get(w.loginPath(w.acme, w.request("web")))
 		w.store.drain()
 		posted := b.submit(first, "/auth/login", url.Values{"email": {address}})
 		waiting := b.get(posted.location)
-		w.send()
+		mailed[address] = w.send() != ""
 		w.clock.advance(time.Minute)
 		resent := b.submit(waiting, "/auth/resend", nil)
 		again := b.get(resent.location)
@@ -280,6 +281,12 @@ func TestEveryAddressGetsTheSameAnswerAndTheSameWrites(t *testing.T) {
 		if diff := cmp.Diff(known, look(address)); diff != "" {
 			t.Errorf("%s is told apart (-known +%s):\n%s", address, address, diff)
 		}
+		if mailed[address] {
+			t.Errorf("%s got a mail", address)
+		}
+	}
+	if !mailed["known@example.org"] {
+		t.Error("the one who may sign in got no mail")
 	}
 }
 

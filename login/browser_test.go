@@ -19,6 +19,8 @@ type browser struct {
 	w      *world
 	t      *testing.T
 	jar    *cookiejar.Jar
+	origin string
+	peer   string
 	header http.Header // sent along with every request
 }
 
@@ -26,7 +28,7 @@ func (w *world) browser() *browser {
 	w.t.Helper()
 	jar, err := cookiejar.New(nil)
 	must(w.t, err)
-	return &browser{w: w, t: w.t, jar: jar, header: http.Header{"User-Agent": {
+	return &browser{w: w, t: w.t, jar: jar, origin: w.public, peer: "192.0.2.7:50000", header: http.Header{"User-Agent": {
 		"Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0",
 	}}}
 }
@@ -52,10 +54,10 @@ type form struct {
 
 func (b *browser) do(method, target string, body url.Values, header http.Header) page {
 	b.t.Helper()
-	u, err := url.Parse(b.w.public + target)
+	u, err := url.Parse(b.origin + target)
 	must(b.t, err)
 	r := httptest.NewRequestWithContext(b.t.Context(), method, u.String(), strings.NewReader(body.Encode()))
-	r.RemoteAddr = "192.0.2.7:50000"
+	r.RemoteAddr = b.peer
 	for _, h := range []http.Header{b.header, header} {
 		for name, values := range h {
 			r.Header[name] = values
@@ -101,7 +103,7 @@ func (b *browser) drop(kind string) {
 	b.t.Helper()
 	for _, c := range b.cookies() {
 		if strings.Contains(c.Name, "postern-"+kind+"-") {
-			u, err := url.Parse(b.w.public)
+			u, err := url.Parse(b.origin)
 			must(b.t, err)
 			gone := *c
 			gone.MaxAge, gone.Path = -1, "/"
@@ -112,14 +114,14 @@ func (b *browser) drop(kind string) {
 
 func (b *browser) cookies() []*http.Cookie {
 	b.t.Helper()
-	u, err := url.Parse(b.w.public)
+	u, err := url.Parse(b.origin)
 	must(b.t, err)
 	return b.jar.Cookies(u)
 }
 
 func (b *browser) plant(cookies ...*http.Cookie) {
 	b.t.Helper()
-	u, err := url.Parse(b.w.public)
+	u, err := url.Parse(b.origin)
 	must(b.t, err)
 	for _, c := range cookies {
 		planted := *c

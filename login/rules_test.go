@@ -520,3 +520,41 @@ func TestADisabledPersonIsRefusedAndSignedOut(t *testing.T) {
 		t.Error("signed in all the same")
 	}
 }
+
+func TestOfANetworkOnlyTheFirstPartIsTold(t *testing.T) {
+	t.Parallel()
+	for peer, want := range map[string]string{
+		"192.0.2.7:50000":              "192.0.2.x",
+		"[::ffff:192.0.2.7]:50000":     "192.0.2.x",
+		"[2001:db8:1:2:3:4:5:6]:50000": "2001:db8:1::/48",
+		"@":                            "",
+	} {
+		w := newWorld(t)
+		b := w.browser()
+		b.peer = peer
+		waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
+		if got := flowOf(t, w, waiting).Asked.Network; got != want {
+			t.Errorf("%s is told as %q, want %q", peer, got, want)
+		}
+	}
+}
+
+func TestATenantOnAHostOfItsOwnHasNoSlugInItsLinks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.acme.Host = "login.acme.example"
+	must(t, w.db.UpdateTenant(t.Context(), w.acme))
+	b := w.browser()
+	b.origin = "https://login.acme.example"
+	waiting := b.ask("/auth/login?request="+w.seal(w.acme, w.request("spa")), "ann@example.org")
+	if !strings.HasPrefix(waiting, "/auth/waiting?flow=") {
+		t.Fatalf("waits at %q", waiting)
+	}
+	link := strings.TrimPrefix(w.send(), "/t/acme")
+	b.submit(b.get(link), "/auth/verify", nil).want(t, http.StatusOK)
+	b.get(waiting).answered(t, "spa")
+	form := b.get("/auth/login?request="+w.seal(w.acme, w.request("web"))).form(t, "/auth/login")
+	form.fields.Set("email", "ann@example.org")
+	b.do(http.MethodPost, form.action, form.fields, http.Header{"Origin": {public}}).want(t, http.StatusForbidden)
+	b.do(http.MethodPost, form.action, form.fields, http.Header{"Origin": {b.origin}}).want(t, http.StatusSeeOther)
+}

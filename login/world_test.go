@@ -196,6 +196,10 @@ func (w *world) route(h *login.Handler) http.Handler {
 			}
 		})
 	})
+	r.Group(func(r chi.Router) {
+		r.Use(guard.Host)
+		h.Routes(r)
+	})
 	return r
 }
 
