@@ -15,14 +15,19 @@ import (
 	"strings"
 )
 
-//go:embed sqlite/*.sql
+//go:embed sqlite/*.sql postgres/*.sql
 var files embed.FS
 
 // SQLite gives the steps for SQLite, at the root of the file system.
-func SQLite() fs.FS {
-	sub, err := fs.Sub(files, "sqlite")
+func SQLite() fs.FS { return steps("sqlite") }
+
+// Postgres gives the steps for PostgreSQL, at the root of the file system.
+func Postgres() fs.FS { return steps("postgres") }
+
+func steps(of string) fs.FS {
+	sub, err := fs.Sub(files, of)
 	if err != nil {
-		panic("migrations: " + err.Error()) // the name is constant and valid
+		panic("migrations: " + err.Error()) // the names are constant and valid
 	}
 	return sub
 }

@@ -1,0 +1,152 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"postern/idp"
+)
+
+// A completion is one statement. "won" is where one of any number of attempts
+// wins; whatever is written beside it is written FROM won, directly or through
+// u, the person whose address was proven. A row cannot be changed twice in one
+// statement, so the flow keeps the session, which is known beforehand, and the
+// session keeps the user.
+const (
+	completeFlow = `WITH l AS (
+			SELECT l.flow_id, l.outcome, l.expires, coalesce(sha256(l.verifier || $3) = $4, false) AS verified
+			FROM links l WHERE l.tenant_id = $1 AND l.link_id = $2
+		), f AS (
+			SELECT f.*, coalesce(sha256(f.browser || $3) = $5, false) AS same_browser
+			FROM l JOIN flows f ON f.tenant_id = $1 AND f.flow_id = l.flow_id
+		), known AS (
+			SELECT u.* FROM f JOIN users u ON u.tenant_id = $1 AND u.address = f.address
+		), won AS (
+			UPDATE flows w SET state = $6, session_id = $7
+			FROM l JOIN f ON f.flow_id = l.flow_id LEFT JOIN known ON true
+			WHERE w.tenant_id = $1 AND w.flow_id = f.flow_id AND w.state = 'asked'
+				AND l.verified AND f.same_browser AND l.expires > $8 AND f.expires > $8
+				AND CASE WHEN known.user_id IS NULL THEN $9::boolean ELSE NOT known.disabled END
+			RETURNING w.flow_id
+		), made AS (
+			INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, created_at)
+			SELECT $1, $10, $11, f.address, true, false, $12, $8
+			FROM won JOIN f ON true LEFT JOIN known ON true WHERE known.user_id IS NULL OR NOT known.verified
+			ON CONFLICT (tenant_id, address) DO UPDATE SET verified = true
+			RETURNING tenant_id, user_id, subject, address, verified, disabled, locale, created_at
+		), u AS (
+			SELECT * FROM made
+			UNION ALL
+			SELECT known.tenant_id, known.user_id, known.subject, known.address, known.verified, known.disabled,
+				known.locale, known.created_at
+			FROM won JOIN known ON known.verified
+		), opened AS (
+			INSERT INTO sessions (tenant_id, session_id, user_id, digest, auth_time, acr, amr, expires, revoked)
+			SELECT $1, $7, u.user_id, $13, $14, $15, $16, $17, false FROM u
+		), replaced AS (
+			UPDATE sessions o SET revoked = true,
+				successor = CASE WHEN o.user_id = u.user_id THEN $7::uuid END,
+				expires = CASE WHEN o.user_id = u.user_id THEN greatest(o.expires, $17) ELSE o.expires END
+			FROM u WHERE o.tenant_id = $1 AND o.session_id = $18 AND o.session_id <> $7 AND NOT o.revoked
+		), granted AS (
+			INSERT INTO grants (` + newGrantColumns + `)
+			SELECT $1, $19, f.request ->> 'client_id', u.user_id, $7, f.request, $14, $15, $16,
+				$20, $21, false, $22, $23, false, $24
+			FROM u JOIN f ON true WHERE $19::uuid IS NOT NULL
+		), noted AS (
+			INSERT INTO audit_events (` + eventColumns + `)
+			SELECT $1, e.id, $8, e.kind, u.user_id, f.request ->> 'client_id', $25
+			FROM u JOIN f ON true
+			JOIN (VALUES ($26::uuid, $27::text, false), ($28, $29, true)) AS e (id, kind, of_new) ON NOT e.of_new OR u.user_id = $10
+		)
+		SELECT l.verified, l.outcome, l.expires, f.same_browser, known.user_id IS NOT NULL, known.disabled,
+			won.flow_id IS NOT NULL, ` + flowColumns + `, ` + userColumns
+	completeFlowFrom = ` FROM l LEFT JOIN f ON true LEFT JOIN known ON true LEFT JOIN won ON true LEFT JOIN u ON true`
+
+	// The counts are instance-wide. Where all is on one machine, the statement
+	// gives them back itself.
+	completeFlowHere   = completeFlow + `, (SELECT return_hits(f.taken) FROM won)` + completeFlowFrom
+	completeFlowCopied = completeFlow + `, 0` + completeFlowFrom
+)
+
+// completing is a completion's answer: what was read, and what was won.
+type completing struct {
+	verified, sameBrowser bool
+	outcome               idp.LinkOutcome
+	linkExpires           time.Time
+	known, disabled, won  bool
+	flow                  idp.Flow
+	user                  idp.User
+	returned              int
+}
+
+func (a *completing) into() []any {
+	into := []any{
+		boolColumn{&a.verified}, textTo(&a.outcome), timeColumn{&a.linkExpires}, boolColumn{&a.sameBrowser},
+		boolColumn{&a.known}, boolColumn{&a.disabled}, boolColumn{&a.won},
+	}
+	into = append(append(into, flowInto(&a.flow)...), userInto(&a.user)...)
+	return append(into, numberColumn{&a.returned})
+}
+
+// CompleteFlow consumes the link, completes or finishes the flow, finds or
+// creates the user, opens the session, writes the grant, gives back what the
+// flow took from limits and appends the audit events, in one transaction of
+// which exactly one wins: idp.ErrNotFound, ErrMismatch, ErrExpired, ErrUsed,
+// ErrNotAllowed. On Citus the limits get theirs back after it, not within.
+func (s *Store) CompleteFlow(ctx context.Context, c idp.Completion) (idp.Completed, error) {
+	query := completeFlowHere
+	if s.distributed {
+		query = completeFlowCopied
+	}
+	state, g := idp.FlowCompleted, idp.Grant{}
+	if c.Grant != nil {
+		state, g = idp.FlowFinished, *c.Grant
+	}
+	session := c.Session
+	verifier := blind(c.Verifier)
+	login, signUp := event(c.TenantID, c.Now, idp.EventLogin), event(c.TenantID, c.Now, idp.EventSignUp)
+	var a completing
+	err := s.row(ctx, a.into(), query,
+		key(c.TenantID), key(c.LinkID), verifier.nonce, verifier.want, verifier.of(c.Browser),
+		string(state), key(session.ID), instant(c.Now), c.SignUp == idp.SignUpOpen,
+		key(c.User.ID), c.User.Subject, c.User.Locale,
+		digest(session.Digest), instant(session.AuthTime), session.ACR, session.AMR, instant(session.Expires), key(c.Replaces),
+		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires),
+		string(c.By), key(login.ID), string(login.Kind), key(signUp.ID), string(signUp.Kind))
+	if err != nil {
+		return idp.Completed{}, err
+	}
+	if !a.won {
+		return idp.Completed{}, a.refusal(c)
+	}
+	if s.distributed {
+		// The login stands; a count that is not given back makes a later one wait.
+		_ = s.ReturnHits(ctx, a.flow.Taken)
+	}
+	session.TenantID, session.UserID, session.Revoked = c.TenantID, a.user.ID, false
+	a.flow.State, a.flow.UserID, a.flow.SessionID = state, a.user.ID, session.ID
+	return idp.Completed{Flow: a.flow, User: a.user, Session: session}, nil
+}
+
+// refusal tells why an attempt did not win, from what it read.
+func (a *completing) refusal(c idp.Completion) error {
+	switch f, now := a.flow, c.Now; {
+	case !a.verified:
+		return idp.ErrMismatch
+	case f.ID == "" && a.outcome == idp.LinkLive: // swept: the tombstone knows
+		return idp.ErrExpired
+	case f.ID == "":
+		return idp.ErrUsed
+	case !a.sameBrowser:
+		return idp.ErrMismatch
+	case !now.Before(a.linkExpires), !now.Before(f.Expires):
+		return idp.ErrExpired
+	case f.State != idp.FlowAsked:
+		return idp.ErrUsed
+	case a.disabled, !a.known && c.SignUp != idp.SignUpOpen:
+		return idp.ErrNotAllowed
+	default:
+		return idp.ErrUsed // someone was faster
+	}
+}

@@ -1,0 +1,93 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"postern/idp"
+)
+
+const (
+	grantColumns = `g.tenant_id, g.grant_id, g.client_id, g.user_id, g.session_id, g.request, g.auth_time, g.acr, g.amr,
+	g.code, g.code_expires, g.code_used, g.refresh, g.refresh_expires, g.created_at, g.expires, g.revoked`
+	// newGrantColumns are those of a grant that a login writes: it has a code and no token yet.
+	newGrantColumns = `tenant_id, grant_id, client_id, user_id, session_id, request, auth_time, acr, amr,
+	code, code_expires, code_used, created_at, expires, revoked, sweep_day`
+)
+
+func grantInto(g *idp.Grant) []any {
+	return []any{
+		keyTo(&g.TenantID), keyTo(&g.ID), textTo(&g.ClientID), keyTo(&g.UserID), keyTo(&g.SessionID),
+		documentColumn{&g.Request},
+		timeColumn{&g.AuthTime},
+		textTo(&g.ACR),
+		&g.AMR,
+		digestColumn{&g.Code},
+		timeColumn{&g.CodeExpires},
+		boolColumn{&g.CodeUsed},
+		digestColumn{&g.Refresh},
+		timeColumn{&g.RefreshExpires},
+		timeColumn{&g.CreatedAt},
+		timeColumn{&g.Expires},
+		boolColumn{&g.Revoked},
+	}
+}
+
+// CreateGrant writes a grant that stands on a session already open.
+func (s *Store) CreateGrant(ctx context.Context, g idp.Grant) error {
+	const insert = `INSERT INTO grants (` + newGrantColumns + `, refresh, refresh_expires)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+	request, err := document(g.Request)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, insert, key(g.TenantID), key(g.ID), string(g.ClientID), key(g.UserID), key(g.SessionID),
+		request, instant(g.AuthTime), g.ACR, g.AMR, digest(g.Code), instant(g.CodeExpires), g.CodeUsed,
+		instant(g.CreatedAt), instant(g.Expires), g.Revoked, sweepDay(g.Expires), digest(g.Refresh), instant(g.RefreshExpires))
+	return err
+}
+
+// signedIn is whether session p, or the heir it has, still signs its person in at $3.
+const signedIn = `coalesce(CASE WHEN heir.session_id IS NULL THEN NOT p.revoked AND p.expires > $3
+		ELSE NOT heir.revoked AND heir.expires > $3 END, false)`
+
+// FindGrant gives a grant and its user if its tokens count at now: neither
+// revoked nor expired, the user not disabled, and the session alive unless the
+// grant is offline. idp.ErrNotFound otherwise.
+func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error) {
+	const query = `SELECT ` + grantColumns + `, coalesce(heir.session_id, g.session_id), ` + userColumns + `, ` + signedIn + `
+		FROM grants g
+		JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id
+		LEFT JOIN sessions p ON p.tenant_id = $1 AND p.session_id = g.session_id ` + heirOf + `
+		WHERE g.tenant_id = $1 AND g.grant_id = $2`
+	var g idp.Grant
+	var u idp.User
+	var alive bool
+	into := append(append(grantInto(&g), keyTo(&g.SessionID)), userInto(&u)...)
+	if err := s.row(ctx, append(into, boolColumn{&alive}), query, key(t), key(id), instant(now)); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	counts := !g.Revoked && now.Before(g.Expires) && !u.Disabled && (g.Request.Offline() || alive)
+	if !counts {
+		return idp.Grant{}, idp.User{}, idp.ErrNotFound
+	}
+	return g, u, nil
+}
+
+// RevokeGrant ends all tokens of a grant of this client; a grant that is not
+// there or another client's is no error (RFC 7009 §2.2).
+func (s *Store) RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, _ time.Time) error {
+	const update = `UPDATE grants SET revoked = true WHERE tenant_id = $1 AND grant_id = $2 AND client_id = $3 AND NOT revoked`
+	_, err := s.exec(ctx, update, key(t), key(id), string(c))
+	return err
+}
+
+const day = 24 * time.Hour
+
+// sweepDay is the first whole day, since 1970, after a time.
+func sweepDay(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Add(day-time.Microsecond).Unix() / int64(day/time.Second)
+}

@@ -1,0 +1,36 @@
+package postgres
+
+import (
+	"context"
+
+	"postern/idp"
+)
+
+// linkColumns need the link's flow beside it, as f, while there is one: what
+// became of a link is what became of its flow, until the flow is swept.
+const linkColumns = `l.tenant_id, l.link_id, l.flow_id, l.client_id, l.verifier,
+	CASE f.state WHEN 'completed' THEN 'used' WHEN 'finished' THEN 'used' WHEN 'locked' THEN 'dead' ELSE l.outcome END,
+	l.sent_at, l.expires`
+
+func linkInto(l *idp.Link) []any {
+	return []any{
+		keyTo(&l.TenantID), keyTo(&l.ID), keyTo(&l.FlowID), textTo(&l.ClientID),
+		digestColumn{&l.Verifier},
+		textTo(&l.Outcome),
+		timeColumn{&l.SentAt},
+		timeColumn{&l.Expires},
+	}
+}
+
+// FindLink gives a link and its flow, or idp.ErrNotFound. Where the flow has
+// been swept and only the tombstone is left, the flow's ID is empty.
+func (s *Store) FindLink(ctx context.Context, t idp.TenantID, id string) (link idp.Link, flow idp.Flow, err error) {
+	const query = `SELECT ` + linkColumns + `, ` + flowColumns + `, s.user_id
+		FROM links l
+		LEFT JOIN flows f ON f.tenant_id = l.tenant_id AND f.flow_id = l.flow_id
+		LEFT JOIN sessions s ON s.tenant_id = f.tenant_id AND s.session_id = f.session_id
+		WHERE l.tenant_id = $1 AND l.link_id = $2`
+	into := append(linkInto(&link), flowInto(&flow)...)
+	err = s.row(ctx, append(into, keyTo(&flow.UserID)), query, key(t), key(id))
+	return link, flow, err
+}

@@ -1,0 +1,149 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"postern/idp"
+)
+
+const outboxColumns = `o.tenant_id, o.outbox_id, o.flow_id, o.withheld, o.state, o.attempt, o.due, o.expires, o.created_at`
+
+func outboxInto(e *idp.OutboxEntry) []any {
+	return []any{
+		keyTo(&e.TenantID), keyTo(&e.ID), keyTo(&e.FlowID),
+		boolColumn{&e.Withheld},
+		textTo(&e.State),
+		numberColumn{&e.Attempt},
+		timeColumn{&e.Due},
+		timeColumn{&e.Expires},
+		timeColumn{&e.CreatedAt},
+	}
+}
+
+// ClaimMail takes the lease of an entry that is queued and due, or claimed
+// with a lapsed lease, counts an attempt, and gives all that sending needs.
+// idp.ErrNotFound if it is someone else's, done, not due, or past its Expires.
+func (s *Store) ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Duration, now time.Time) (m idp.ClaimedMail, err error) {
+	const update = `WITH o AS (
+			UPDATE outbox o SET state = 'claimed', attempt = o.attempt + 1, lease = $4
+			WHERE o.tenant_id = $1 AND o.outbox_id = $2 AND NOT o.done AND o.due <= $3 AND o.expires > $3
+				AND (o.state = 'queued' OR (o.state = 'claimed' AND o.lease <= $3))
+			RETURNING ` + outboxColumns + `
+		)
+		SELECT ` + outboxColumns + `, ` + tenantColumns + `, ` + clientColumns + `, ` + flowColumns + `,
+			u.disabled IS FALSE, u.disabled IS TRUE
+		FROM o
+		JOIN tenants t ON t.tenant_id = $1
+		JOIN flows f ON f.tenant_id = $1 AND f.flow_id = o.flow_id
+		JOIN clients c ON c.tenant_id = $1 AND c.client_id = f.request ->> 'client_id'
+		LEFT JOIN users u ON u.tenant_id = $1 AND u.address = f.address`
+	var c clientRow
+	into := append(outboxInto(&m.Entry), tenantInto(&m.Tenant)...)
+	into = append(append(into, c.into()...), flowInto(&m.Flow)...)
+	into = append(into, boolColumn{&m.UserKnown}, boolColumn{&m.UserDisabled})
+	if err := s.row(ctx, into, update, key(ref.TenantID), key(ref.ID), instant(now), instant(now.Add(lease))); err != nil {
+		return idp.ClaimedMail{}, err
+	}
+	m.Client, err = c.done()
+	return m, err
+}
+
+// BeginSending writes the link and moves the entry from claimed to sending,
+// committed before any of the mail's data leaves: idp.ErrUsed if the entry is
+// not claimed by this attempt any more, or its flow not asked any more. The
+// link's tombstone outlasts the end of its flow, the last moment at which it can end.
+func (s *Store) BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error {
+	const update = `WITH o AS (
+			UPDATE outbox o SET state = 'sending', lease = $5 FROM flows f
+			WHERE o.tenant_id = $1 AND o.outbox_id = $2 AND o.flow_id = $3 AND o.state = 'claimed' AND o.attempt = $4
+				AND f.tenant_id = $1 AND f.flow_id = $3 AND f.state = 'asked' AND f.expires > $6
+			RETURNING f.expires AS flow_expires
+		)
+		INSERT INTO links (tenant_id, link_id, flow_id, client_id, verifier, outcome, sent_at, expires, forget_at)
+		SELECT $1, $7, $3, $8, $9, '', $6, $10, greatest($10, o.flow_expires) + $11::interval FROM o`
+	rows, err := s.exec(ctx, update, key(link.TenantID), key(id), key(link.FlowID), attempt, instant(link.SentAt.Add(lease)),
+		instant(link.SentAt), key(link.ID), string(link.ClientID), digest(link.Verifier), instant(link.Expires), idp.TombstoneLife)
+	return exactlyOne(rows, err, idp.ErrUsed)
+}
+
+// FinishMail ends this attempt: sent, failed, unknown, dropped, or queued
+// again with a later due time. idp.ErrUsed if the attempt is not this one's any more.
+func (s *Store) FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error {
+	const again = `UPDATE outbox SET state = 'queued', due = $4, lease = NULL
+		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')`
+	const end = `UPDATE outbox SET state = $4, done = true, lease = NULL, finished_at = $5
+		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')`
+	var rows int64
+	var err error
+	switch state {
+	case idp.OutboxQueued:
+		rows, err = s.exec(ctx, again, key(ref.TenantID), key(ref.ID), attempt, instant(due))
+	case idp.OutboxSent, idp.OutboxFailed, idp.OutboxUnknown, idp.OutboxDropped:
+		rows, err = s.exec(ctx, end, key(ref.TenantID), key(ref.ID), attempt, string(state), instant(now))
+	case idp.OutboxClaimed, idp.OutboxSending:
+		err = fmt.Errorf("an attempt does not end as %q", state)
+	default:
+		err = fmt.Errorf("outbox state %q", state)
+	}
+	return exactlyOne(rows, err, idp.ErrUsed)
+}
+
+// lapsedAtOnce bounds how many entries one DueMails gives up.
+const lapsedAtOnce = 200
+
+// DueMails finds entries that ClaimMail would give, oldest first. It also
+// moves entries that were being sent under a lapsed lease to unknown: their
+// data may have left, so they are not sent again.
+func (s *Store) DueMails(ctx context.Context, now time.Time, most int) (due []idp.MailRef, err error) {
+	const lapsedQuery = `SELECT tenant_id, outbox_id FROM outbox
+		WHERE NOT done AND state = 'sending' AND lease <= $1 ORDER BY due LIMIT $2`
+	const dueQuery = `SELECT tenant_id, outbox_id FROM outbox
+		WHERE NOT done AND due <= $1 AND expires > $1 AND (state = 'queued' OR (state = 'claimed' AND lease <= $1))
+		ORDER BY due LIMIT $2`
+	var lapsed []idp.MailRef
+	err = s.try(ctx, func(ctx context.Context) (err error) {
+		var both pgx.Batch
+		both.Queue(lapsedQuery, instant(now), lapsedAtOnce)
+		both.Queue(dueQuery, instant(now), most)
+		results := s.pool.SendBatch(ctx, &both)
+		defer func() { err = errors.Join(err, results.Close()) }()
+		if lapsed, err = mailRefs(results); err != nil {
+			return err
+		}
+		due, err = mailRefs(results)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return due, s.giveUpSending(ctx, lapsed, now)
+}
+
+func mailRefs(results pgx.BatchResults) ([]idp.MailRef, error) {
+	rows, err := results.Query()
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (ref idp.MailRef, err error) {
+		err = row.Scan(keyTo(&ref.TenantID), keyTo(&ref.ID))
+		return ref, err
+	})
+}
+
+// giveUpSending goes by each entry's key, for the entries are of many tenants,
+// which may be on many machines. There are as many as processes died sending.
+func (s *Store) giveUpSending(ctx context.Context, lapsed []idp.MailRef, now time.Time) error {
+	const update = `UPDATE outbox SET state = 'unknown', done = true, lease = NULL, finished_at = $3
+		WHERE tenant_id = $1 AND outbox_id = $2 AND state = 'sending' AND lease <= $3`
+	for _, ref := range lapsed {
+		if _, err := s.exec(ctx, update, key(ref.TenantID), key(ref.ID), instant(now)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

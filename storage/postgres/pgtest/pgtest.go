@@ -1,0 +1,96 @@
+// Package pgtest gives tests a PostgreSQL: the one that
+// POSTERN_TEST_POSTGRES_URL names, or else one of its own, started from the
+// installed binaries on a free loopback port and stopped at the end. Where
+// there is neither, tests fail; they do not skip.
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
+//	func TestX(t *testing.T)    { url := pgtest.Schema(t, pgtest.URL(t)); ... }
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"net/url"
+	"os"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Environment variables that name databases to test on. Tests make schemas of
+// their own in them and drop those.
+const (
+	// Variable names a PostgreSQL.
+	Variable = "POSTERN_TEST_POSTGRES_URL"
+	// CitusVariable names the coordinator of a Citus, tested on only if it is set.
+	CitusVariable = "POSTERN_TEST_CITUS_URL"
+)
+
+var shared struct {
+	once   sync.Once
+	server *Server
+	url    string
+	err    error
+}
+
+// Main runs a package's tests and then stops the server, if URL started one.
+func Main(m *testing.M) int {
+	defer func() {
+		if shared.server != nil {
+			shared.server.Stop()
+		}
+	}()
+	return m.Run()
+}
+
+// URL gives the database to test on, started by the first test that asks.
+func URL(t testing.TB) string {
+	t.Helper()
+	shared.once.Do(func() {
+		if shared.url = os.Getenv(Variable); shared.url != "" {
+			return
+		}
+		if shared.server, shared.err = Start(); shared.err == nil {
+			shared.url = shared.server.URL
+		}
+	})
+	if shared.err != nil {
+		t.Fatalf("no PostgreSQL to test on: set %s, or install PostgreSQL 15 or later: %v", Variable, shared.err)
+	}
+	return shared.url
+}
+
+// Schema makes an empty schema, dropped with the test, and gives the URL with
+// it in force.
+func Schema(t testing.TB, base string) string {
+	t.Helper()
+	u, err := url.Parse(base)
+	if err != nil {
+		t.Fatal("the test database's URL is none")
+	}
+	var random [8]byte
+	rand.Read(random[:])
+	name := "test_" + hex.EncodeToString(random[:])
+	Exec(t, base, "CREATE SCHEMA "+name)
+	t.Cleanup(func() { Exec(t, base, "DROP SCHEMA "+name+" CASCADE") })
+	query := u.Query()
+	query.Set("search_path", name+",public")
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// Exec runs a statement on a connection of its own.
+func Exec(t testing.TB, database, statement string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		t.Fatalf("connect: %v", err)
+	}
+	defer conn.Close(ctx) //nolint:errcheck // nothing depends on it
+	if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}

@@ -1,0 +1,100 @@
+package postgres
+
+import (
+	"context"
+
+	"postern/idp"
+)
+
+// redeeming is what a redemption read of the grant, and whether it changed it.
+type redeeming struct {
+	rightCode, own, used, revoked, disabled, signedIn, fits, inTime bool
+	changed                                                         bool
+	grant                                                           idp.Grant
+	user                                                            idp.User
+}
+
+func (a *redeeming) into() []any {
+	into := []any{
+		boolColumn{&a.rightCode}, boolColumn{&a.own}, boolColumn{&a.used}, boolColumn{&a.revoked}, boolColumn{&a.disabled},
+		boolColumn{&a.signedIn}, boolColumn{&a.fits}, boolColumn{&a.inTime}, boolColumn{&a.changed},
+	}
+	into = append(append(into, grantInto(&a.grant)...), keyTo(&a.grant.SessionID))
+	return append(into, userInto(&a.user)...)
+}
+
+// RedeemCode consumes an authorization code if code, client, redirect URI and
+// challenge are the grant's, sets the refresh token, and gives grant and user.
+// Exactly one caller wins: idp.ErrNotFound (also where the person has signed
+// out meanwhile), ErrMismatch, ErrExpired, ErrUsed. ErrUsed has revoked the
+// grant and appended the audit event (RFC 6749 §4.1.2); other errors change
+// nothing.
+//
+// The winner and whoever presents the right code again make the same UPDATE:
+// it revokes the grant if, on the newest row, the code was used before.
+func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, idp.User, error) {
+	const update = `WITH u AS (
+			SELECT u.*, coalesce(sha256(g.code || $4) = $5, false) AS right_code, g.client_id = $6 AS own,
+				g.code_used, g.revoked, ` + signedIn + ` AS signed_in,
+				g.request ->> 'redirect_uri' = $7 AND coalesce(g.request ->> 'code_challenge', '') = $8 AS fits,
+				g.code_expires > $3 AND g.expires > $3 AS in_time,
+				g.request -> 'scope' ? 'offline_access' AND $9::bytea IS NOT NULL AS offline,
+				coalesce(heir.session_id, g.session_id) AS session_id
+			FROM grants g
+			JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id
+			LEFT JOIN sessions p ON p.tenant_id = $1 AND p.session_id = g.session_id ` + heirOf + `
+			WHERE g.tenant_id = $1 AND g.grant_id = $2
+		), g AS (
+			UPDATE grants g SET code_used = true, revoked = g.code_used,
+				refresh = CASE WHEN u.offline AND NOT g.code_used THEN $9 ELSE g.refresh END,
+				refresh_expires = CASE WHEN u.offline AND NOT g.code_used THEN $10 ELSE g.refresh_expires END,
+				expires = greatest(g.expires, CASE WHEN u.offline THEN $10 ELSE $11 END),
+				sweep_day = greatest(g.sweep_day, CASE WHEN u.offline THEN $12::int ELSE $13::int END)
+			FROM u
+			WHERE g.tenant_id = $1 AND g.grant_id = $2 AND NOT g.revoked AND u.right_code AND u.own
+				AND (g.code_used OR (u.signed_in AND NOT u.disabled AND u.fits AND u.in_time))
+			RETURNING ` + grantColumns + `
+		), noted AS (
+			INSERT INTO audit_events (` + eventColumns + `)
+			SELECT $1, $14, $3, $15, g.user_id, g.client_id, '' FROM g WHERE g.revoked
+		)
+		SELECT u.right_code, u.own, u.code_used, u.revoked, u.disabled, u.signed_in, u.fits, u.in_time,
+			g.grant_id IS NOT NULL, ` + grantColumns + `, u.session_id, ` + userColumns + `
+		FROM u LEFT JOIN g ON true`
+	code, reuse := blind(r.Code), event(r.TenantID, r.Now, idp.EventCodeReuse)
+	refreshUntil, accessUntil := r.Now.Add(idp.RefreshTokenLife), r.Now.Add(idp.AccessTokenLife)
+	var a redeeming
+	err := s.row(ctx, a.into(), update, key(r.TenantID), key(r.GrantID), instant(r.Now), code.nonce, code.want,
+		string(r.ClientID), r.RedirectURI, r.Challenge, digest(r.Refresh),
+		instant(refreshUntil), instant(accessUntil), sweepDay(refreshUntil), sweepDay(accessUntil),
+		key(reuse.ID), string(reuse.Kind))
+	if err == nil {
+		err = a.refusal()
+	}
+	if err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	return a.grant, a.user, nil
+}
+
+func (a *redeeming) refusal() error {
+	switch {
+	case a.changed && !a.grant.Revoked:
+		return nil
+	case !a.rightCode:
+		return idp.ErrNotFound
+	case !a.own:
+		return idp.ErrMismatch
+	case a.changed, a.used:
+		// Whatever else came with it: the right code was presented again.
+		return idp.ErrUsed
+	case a.revoked, a.disabled, !a.signedIn:
+		return idp.ErrNotFound
+	case !a.fits:
+		return idp.ErrMismatch
+	case !a.inTime:
+		return idp.ErrExpired
+	default:
+		return idp.ErrUsed // others were faster, and one of them has revoked it
+	}
+}

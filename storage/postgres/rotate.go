@@ -1,0 +1,92 @@
+package postgres
+
+import (
+	"context"
+
+	"postern/idp"
+)
+
+// rotating is what a rotation read of the grant, and whether it changed it.
+type rotating struct {
+	revoked, family, own, inTime bool
+	changed                      bool
+	grant                        idp.Grant
+	user                         idp.User
+	salt                         idp.Secret
+}
+
+func (a *rotating) into() []any {
+	into := []any{
+		boolColumn{&a.revoked}, boolColumn{&a.family}, boolColumn{&a.own}, boolColumn{&a.inTime}, boolColumn{&a.changed},
+		secretColumn{&a.salt},
+	}
+	return append(append(into, grantInto(&a.grant)...), userInto(&a.user)...)
+}
+
+// RotateRefresh replaces the current refresh token by its successor, or
+// answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
+// (also revoked grants), ErrMismatch (another client's), ErrExpired, ErrUsed:
+// an older token, which has revoked the grant and appended the audit event.
+//
+// All three are one UPDATE, decided on the newest row: of two that present the
+// current token at once, the second finds it to be the previous one, and gets
+// the salt that the first stored.
+func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
+	const (
+		current = `sha256(g.refresh || $4) = $5`
+		update  = `WITH u AS (
+			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AS own, g.refresh_expires > $3 AS in_time
+			FROM grants g JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id
+			WHERE g.tenant_id = $1 AND g.grant_id = $2
+		), g AS (
+			UPDATE grants g SET
+				refresh = CASE WHEN ` + current + ` THEN $7 ELSE g.refresh END,
+				previous = CASE WHEN ` + current + ` THEN g.refresh ELSE g.previous END,
+				salt = CASE WHEN ` + current + ` THEN $8 ELSE g.salt END,
+				refreshed_at = CASE WHEN ` + current + ` THEN $3 ELSE g.refreshed_at END,
+				refresh_expires = CASE WHEN ` + current + ` THEN $9 ELSE g.refresh_expires END,
+				expires = CASE WHEN ` + current + ` THEN greatest(g.expires, $9) ELSE g.expires END,
+				sweep_day = CASE WHEN ` + current + ` THEN greatest(g.sweep_day, $10::int) ELSE g.sweep_day END,
+				revoked = NOT (` + current + ` OR coalesce(sha256(g.previous || $4) = $5 AND g.refreshed_at > $11, false))
+			FROM u
+			WHERE g.tenant_id = $1 AND g.grant_id = $2 AND NOT g.revoked AND g.refresh IS NOT NULL
+				AND g.refresh_expires > $3 AND u.own AND NOT u.disabled
+			RETURNING g.salt, ` + grantColumns + `
+		), noted AS (
+			INSERT INTO audit_events (` + eventColumns + `)
+			SELECT $1, $12, $3, $13, g.user_id, g.client_id, '' FROM g WHERE g.revoked
+		)
+		SELECT u.revoked, u.family, u.own, u.in_time, g.grant_id IS NOT NULL, g.salt, ` + grantColumns + `, ` + userColumns + `
+		FROM u LEFT JOIN g ON true`
+	)
+	presented, next := blind(r.Presented.Digest()), r.Presented.Successor(r.Salt).Digest()
+	until, reuse := r.Now.Add(idp.RefreshTokenLife), event(r.TenantID, r.Now, idp.EventTokenReuse)
+	var a rotating
+	err := s.row(ctx, a.into(), update, key(r.TenantID), key(r.GrantID), instant(r.Now), presented.nonce, presented.want,
+		string(r.ClientID), digest(next), r.Salt.Bytes(), instant(until), sweepDay(until),
+		instant(r.Now.Add(-idp.RefreshGrace)), key(reuse.ID), string(reuse.Kind))
+	if err == nil {
+		err = a.refusal()
+	}
+	if err != nil {
+		return idp.Rotated{}, err
+	}
+	return idp.Rotated{Grant: a.grant, User: a.user, Salt: a.salt}, nil
+}
+
+func (a *rotating) refusal() error {
+	switch {
+	case a.changed && !a.grant.Revoked:
+		return nil
+	case a.changed:
+		return idp.ErrUsed
+	case a.revoked, !a.family, a.user.Disabled:
+		return idp.ErrNotFound
+	case !a.own:
+		return idp.ErrMismatch
+	case !a.inTime:
+		return idp.ErrExpired
+	default:
+		return idp.ErrNotFound // someone has revoked it meanwhile
+	}
+}

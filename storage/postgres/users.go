@@ -1,0 +1,41 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"postern/idp"
+)
+
+const userColumns = `u.tenant_id, u.user_id, u.subject, u.address, u.verified, u.disabled, u.locale, u.created_at`
+
+func userInto(u *idp.User) []any {
+	return []any{
+		keyTo(&u.TenantID), keyTo(&u.ID), textTo(&u.Subject), textTo(&u.Address),
+		boolColumn{&u.Verified},
+		boolColumn{&u.Disabled},
+		textTo(&u.Locale),
+		timeColumn{&u.CreatedAt},
+	}
+}
+
+// InviteUser adds a user with its audit event; idp.ErrConflict if the address has one.
+func (s *Store) InviteUser(ctx context.Context, u idp.User) error {
+	const insert = `INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+	invited := event(u.TenantID, u.CreatedAt, idp.EventUserInvited)
+	invited.UserID = u.ID
+	var both pgx.Batch
+	both.Queue(insert, key(u.TenantID), key(u.ID), u.Subject, string(u.Address), u.Verified, u.Disabled, u.Locale, instant(u.CreatedAt))
+	note(&both, invited)
+	_, err := s.together(ctx, &both)
+	return err
+}
+
+// FindUser gives the user of an address, or idp.ErrNotFound.
+func (s *Store) FindUser(ctx context.Context, t idp.TenantID, a idp.Address) (u idp.User, err error) {
+	const query = `SELECT ` + userColumns + ` FROM users u WHERE u.tenant_id = $1 AND u.address = $2`
+	err = s.row(ctx, userInto(&u), query, key(t), string(a))
+	return u, err
+}
