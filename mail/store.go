@@ -11,7 +11,7 @@ import (
 type Store interface {
 	// ClaimMail takes the lease of an entry that is queued and due, or claimed
 	// with a lapsed lease, counts an attempt, and gives all that sending needs.
-	// idp.ErrNotFound if it is someone else's, done, or not due.
+	// idp.ErrNotFound if it is someone else's, done, not due, or past its Expires.
 	ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Duration, now time.Time) (idp.ClaimedMail, error)
 	// BeginSending writes the link and moves the entry from claimed to sending,
 	// committed before any of the mail's data leaves: idp.ErrUsed if the entry is

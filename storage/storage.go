@@ -25,7 +25,9 @@ type Store interface {
 	Keys
 	Limits
 	// Sweep deletes up to most rows of each kind whose time is over at now, and
-	// tells how many went. Flows leave their links as tombstones for idp.TombstoneLife.
+	// tells how many went. Flows leave their links as tombstones for
+	// idp.TombstoneLife. A grant may stay for the rest of its last day, a counter
+	// for that of its last hour. Audit events stay.
 	Sweep(ctx context.Context, now time.Time, most int) (int, error)
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error

@@ -16,6 +16,9 @@ var islandCases = cases{
 	"a session of the other is not replaced":       foreignReplaces,
 	"lists hold one's own":                         foreignLists,
 	"mails of both are found as their own":         foreignMails,
+	"logins of both end each by itself":            foreignLogins,
+	"a login is finished on one's own session":     foreignFinish,
+	"a login proves one's own address":             foreignAddress,
 	"an unknown tenant has nothing":                unknownTenant,
 }
 
@@ -134,8 +137,66 @@ func foreignMails(w *world) {
 	w.same(w.b.tenant, got.Tenant, "tenant of their mail")
 	w.same(w.b.client, got.Client, "client of their mail")
 	w.same(theirs.flow, got.Flow, "flow of their mail")
-	w.ok(w.store.FinishMail(w.ctx, mine.mail, 1, idp.OutboxDropped, time.Time{}, w.now), "finish mine")
+	w.ok(w.store.BeginSending(w.ctx, mine.mail.ID, 1, w.a.newLink("twin", mine), lease), "send mine")
+	w.ok(w.store.FinishMail(w.ctx, mine.mail, 1, idp.OutboxSent, time.Time{}, w.now), "finish mine")
 	w.ok(w.store.BeginSending(w.ctx, theirs.mail.ID, 1, w.b.newLink("twin", theirs), lease), "send theirs")
+}
+
+// foreignLogins has both complete a login on sessions of one id; what becomes of
+// one leaves the other waiting for its tab.
+func foreignLogins(w *world) {
+	var theirs login
+	for _, s := range []*side{w.a, w.b} {
+		theirs = s.send("waiting")
+		c := s.completion(theirs)
+		c.Session.ID = idp.SessionID(w.id("session waiting"))
+		_, err := w.store.CompleteFlow(w.ctx, c)
+		w.ok(err, "complete")
+	}
+	w.bMayChange = true
+	before, err := w.store.FindFlow(w.ctx, w.b.id, theirs.flow.ID)
+	w.ok(err, "find theirs")
+	c := w.a.completion(w.a.asked)
+	c.Replaces = idp.SessionID(w.id("session waiting"))
+	_, err = w.store.CompleteFlow(w.ctx, c)
+	w.ok(err, "replace mine")
+	_, err = w.store.FinishFlow(w.ctx, w.a.id, theirs.flow.ID, w.a.newGrant("waiting", idp.NewSecret()), w.now)
+	w.ok(err, "finish mine")
+	after, err := w.store.FindFlow(w.ctx, w.b.id, theirs.flow.ID)
+	w.ok(err, "find theirs")
+	w.same(before, after, "their flow")
+}
+
+func foreignFinish(w *world) {
+	done := map[*side]idp.Completed{}
+	for _, s := range []*side{w.b, w.a} {
+		c := s.completion(s.send("waiting"))
+		c.Session.ID = idp.SessionID(w.id("session waiting"))
+		var err error
+		done[s], err = w.store.CompleteFlow(w.ctx, c)
+		w.ok(err, "complete")
+	}
+	w.bMayChange = true
+	got, err := w.store.FinishFlow(w.ctx, w.a.id, done[w.a].Flow.ID, w.a.newGrant("waiting", idp.NewSecret()), w.now)
+	w.ok(err, "finish")
+	w.same(done[w.a].Session, got.Session, "session")
+	w.same(done[w.a].User, got.User, "user")
+}
+
+func foreignAddress(w *world) {
+	const address = "twin@example.org"
+	for _, s := range []*side{w.a, w.b} {
+		w.ok(w.store.InviteUser(w.ctx, s.newUser("twin", address)), "invite")
+	}
+	w.bMayChange = true
+	l := w.a.sendAs("twin", func(n *idp.NewFlow) { n.Flow.Address = address })
+	_, err := w.store.CompleteFlow(w.ctx, w.a.completion(l))
+	w.ok(err, "complete")
+	for s, want := range map[*side]bool{w.a: true, w.b: false} {
+		got, err := w.store.FindUser(w.ctx, s.id, address)
+		w.ok(err, "find")
+		w.same(want, got.Verified, "verified in "+s.tenant.Slug)
+	}
 }
 
 func unknownTenant(w *world) {

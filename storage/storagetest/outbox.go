@@ -62,7 +62,9 @@ func claimTakesOver(w *world) {
 	w.same(2, got.Entry.Attempt, "attempt")
 	// Who had it first can do no more.
 	w.is(idp.ErrUsed, w.store.BeginSending(w.ctx, l.mail.ID, 1, w.a.newLink("late", l), lease), "begin")
-	w.is(idp.ErrUsed, w.store.FinishMail(w.ctx, l.mail, 1, idp.OutboxDropped, time.Time{}, w.now), "finish")
+	for _, state := range []idp.OutboxState{idp.OutboxDropped, idp.OutboxQueued} {
+		w.is(idp.ErrUsed, w.store.FinishMail(w.ctx, l.mail, 1, state, w.now, w.now), "finish")
+	}
 }
 
 func claimWaits(w *world) {
@@ -76,6 +78,10 @@ func claimTellsUser(w *world) {
 	disabled := w.a.newUser("disabled", "disabled@example.org")
 	disabled.Disabled = true
 	w.ok(w.store.InviteUser(w.ctx, disabled), "invite")
+	w.bMayChange = true
+	for _, address := range []idp.Address{disabled.Address, "nobody@example.org"} {
+		w.ok(w.store.InviteUser(w.ctx, w.b.newUser(string(address), address)), "invite to the other tenant")
+	}
 	for address, want := range map[idp.Address][2]bool{
 		person: {true, false}, disabled.Address: {false, true}, "nobody@example.org": {false, false},
 	} {

@@ -2,6 +2,7 @@ package storagetest
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,9 +18,12 @@ type world struct {
 	t     *testing.T
 	ctx   context.Context //nolint:containedctx // a case is what the context belongs to
 	store storage.Store
-	ids   map[string]string
 	now   time.Time
 	a, b  *side
+
+	mu  sync.Mutex
+	ids map[string]string
+
 	// bMayChange: the case works on both tenants.
 	bMayChange bool
 }
@@ -31,12 +35,15 @@ func newWorld(t *testing.T, store storage.Store) *world {
 		t: t, ctx: t.Context(), store: store, ids: map[string]string{},
 		now: time.Date(2026, 3, 1, 12, 0, 0, 123_456_000, time.UTC),
 	}
-	w.a, w.b = newSide(w, "north"), newSide(w, "south")
+	// The twin comes first: a look-up without its tenant would find the twin's row.
+	w.b, w.a = newSide(w, "south"), newSide(w, "north")
 	return w
 }
 
 // id gives the same UUID for the same name, in both tenants.
 func (w *world) id(name string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.ids[name] == "" {
 		w.ids[name] = idp.NewID(w.now)
 	}
