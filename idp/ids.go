@@ -38,6 +38,14 @@ func NewID(now time.Time) string {
 	return formatUUID(b)
 }
 
+// DerivedID makes a UUIDv8 (RFC 9562 §5.8) of 16 bytes that are as good as
+// random, so that the same beginnings name the same row.
+func DerivedID(b [16]byte) string {
+	b[6] = b[6]&0x0f | 0x80
+	b[8] = b[8]&0x3f | 0x80
+	return formatUUID(b)
+}
+
 func formatUUID(b [16]byte) string {
 	var s [36]byte
 	hex.Encode(s[0:8], b[0:4])

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -92,19 +93,50 @@ func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.
 	if err != nil {
 		return "", err
 	}
+	browser := h.Sessions.keepBrowser(w, v.r)
 	flow := idp.Flow{
-		TenantID: v.tenant.ID, ID: idp.FlowID(idp.NewID(v.now)), Request: c.request, Address: address,
-		Browser: h.Sessions.keepBrowser(w, v.r).Digest(), Asked: device(v),
+		TenantID: v.tenant.ID, ID: h.flowID(v, c, address, browser), Request: c.request, Address: address,
+		Browser: browser.Digest(), Asked: device(v),
 		Locale: h.locale(v, c.request.UILocales), State: idp.FlowAsked,
 		CreatedAt: v.now, Expires: v.now.Add(v.tenant.FlowLife()),
 		NextMail: decision.NextMail, Taken: decision.Taken,
 	}
+	err = h.begin(v, flow, decision)
+	if errors.Is(err, idp.ErrConflict) {
+		return h.startTwice(v, flow, decision)
+	}
+	return flow.ID, err
+}
+
+// flowID names the flow by the form that asks for it, so that a form sent twice,
+// as an impatient double click sends it, asks once.
+func (h *Handler) flowID(v *visit, c carried, address idp.Address, browser idp.Secret) idp.FlowID {
+	mac := h.Sealer.MAC(v.tenant.ID, "flow", browser.Bytes(), []byte(c.field), []byte(c.value), []byte(address))
+	return idp.FlowID(idp.DerivedID([16]byte(mac[:16])))
+}
+
+// startTwice leads a form that was sent before to the flow that it started. Is
+// that one over, or a mail due again, it starts another.
+func (h *Handler) startTwice(v *visit, flow idp.Flow, decision MailDecision) (idp.FlowID, error) {
+	before, err := h.Store.FindFlow(v.ctx(), v.tenant.ID, flow.ID)
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return "", fmt.Errorf("find flow: %w", err)
+	}
+	waits := err == nil && before.State == idp.FlowAsked && v.now.Before(before.Expires)
+	if waits && !decision.Send {
+		return before.ID, nil
+	}
+	flow.ID = idp.FlowID(idp.NewID(v.now))
+	return flow.ID, h.begin(v, flow, decision)
+}
+
+func (h *Handler) begin(v *visit, flow idp.Flow, decision MailDecision) error {
 	mail := outboxEntry(v, flow, decision)
 	if err := h.Store.StartFlow(v.ctx(), idp.NewFlow{Flow: flow, Mail: mail}); err != nil {
-		return "", fmt.Errorf("start flow: %w", err)
+		return fmt.Errorf("start flow: %w", err)
 	}
 	h.Waker.Wake(idp.MailRef{TenantID: mail.TenantID, ID: mail.ID})
-	return flow.ID, nil
+	return nil
 }
 
 // outboxEntry is written also where a limit withholds the mail.

@@ -135,6 +135,40 @@ func TestResendWaitsForItsTime(t *testing.T) {
 	b.get(second).want(t, http.StatusGone)
 }
 
+func TestAFormSentTwiceAsksOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	form := b.get(w.loginPath(w.acme, w.request("web")))
+	post := func(address string) string {
+		t.Helper()
+		answer := b.submit(form, "/auth/login", url.Values{"email": {address}})
+		answer.want(t, http.StatusSeeOther)
+		return answer.location
+	}
+	first := post("ann@example.org")
+	w.limits.mail = func(_ idp.Address, _ string, now time.Time) (idp.MailDecision, error) {
+		return idp.MailDecision{NextMail: now.Add(time.Minute)}, nil
+	}
+	if second := post("Ann@Example.org"); second != first {
+		t.Errorf("a double click waits at %s and %s", first, second)
+	}
+	if other := post("bob@example.org"); other == first {
+		t.Error("another address waits at the same page")
+	}
+	w.limits.mail = nil
+	if again := post("ann@example.org"); again == first {
+		t.Error("a form sent again when a mail is due does not bring one")
+	}
+	b.submit(b.get(w.send()), "/auth/verify", nil).answered(t, "web")
+	w.limits.mail = func(_ idp.Address, _ string, now time.Time) (idp.MailDecision, error) {
+		return idp.MailDecision{NextMail: now.Add(time.Minute)}, nil
+	}
+	if after := post("ann@example.org"); after == first {
+		t.Error("a form sent again after its login waits at the old page")
+	}
+}
+
 func TestThePageElsewhereTellsWhoAskedAndNoMore(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ agent, want string }{

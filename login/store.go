@@ -18,7 +18,8 @@ type Store interface {
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
 	// SaveRequest keeps a sealed authorization request that would not fit a URL.
 	SaveRequest(ctx context.Context, r idp.StoredRequest) error
-	// StartFlow writes a flow and its outbox entry together.
+	// StartFlow writes a flow and its outbox entry together; idp.ErrConflict if
+	// there is a flow of this name.
 	StartFlow(ctx context.Context, n idp.NewFlow) error
 	// FindFlow gives a flow, expired or not, or idp.ErrNotFound.
 	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
