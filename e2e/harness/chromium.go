@@ -219,10 +219,13 @@ func (tab *Tab) Script(script string) {
 	Eventually(tab.t, "the page", func() bool { return tab.eval("document.readyState") == "complete" })
 }
 
-// Colours makes the tab prefer a colour scheme, "light" or "dark".
+// Colours makes the tab prefer a colour scheme, "light" or "dark", and no motion,
+// so that a picture never shows a button half way between two.
 func (tab *Tab) Colours(scheme string) *Tab {
 	tab.t.Helper()
-	params := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	params := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
+		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+	}}
 	if _, err := chromedp.Call(tab.ctx, emulation.SetEmulatedMedia, params); err != nil {
 		tab.t.Fatal(err)
 	}
