@@ -67,15 +67,6 @@ const (
 	FinishWaiting Finish = "waiting"
 )
 
-// Alg is a JWS algorithm (RFC 7518 §3.1).
-type Alg string
-
-// Signing algorithms that keys are made for.
-const (
-	RS256 Alg = "RS256"
-	ES256 Alg = "ES256"
-)
-
 // Public tells a client that cannot keep a secret.
 func (c Client) Public() bool { return slices.Contains(c.Metadata.AuthMethods, AuthNone) }
 
@@ -176,8 +167,8 @@ func (c Client) Validate() error {
 		return fmt.Errorf("pkce %q: required or optional", m.PKCE)
 	}
 	for _, alg := range []Alg{c.IDTokenAlg(), c.AccessTokenAlg()} {
-		if alg != RS256 && alg != ES256 {
-			return fmt.Errorf("algorithm %q: RS256 or ES256", alg)
+		if err := alg.validate(); err != nil {
+			return err
 		}
 	}
 	return m.validateURIs()
