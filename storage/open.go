@@ -6,47 +6,81 @@ import (
 	"fmt"
 	"strings"
 
+	"postern/storage/postgres"
 	"postern/storage/sqlite"
 )
 
-var _ Store = (*sqlite.Store)(nil)
+var (
+	_ Store = (*sqlite.Store)(nil)
+	_ Store = (*postgres.Store)(nil)
+)
 
-// Open opens the database of a URL, such as sqlite:/var/lib/postern/postern.db.
-// It refuses one whose schema is not this version's and says what to do.
+// Open opens the database of a URL, such as sqlite:/var/lib/postern/postern.db
+// or postgres://postern@db.example/postern. It refuses one whose schema is not
+// this version's and says what to do.
 func Open(ctx context.Context, url string) (Store, error) {
-	config, err := parse(url)
+	b, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
-	store, err := sqlite.Open(ctx, config)
+	return b.open(ctx)
+}
+
+// Migrate brings the schema of a URL's database up; it makes an SQLite file that
+// is not there. It is safe while the version before this one is serving.
+func Migrate(ctx context.Context, url string) error {
+	b, err := parse(url)
 	if err != nil {
-		return nil, err
+		return err
+	}
+	return b.migrate(ctx)
+}
+
+// backend is what a URL names.
+type backend interface {
+	open(ctx context.Context) (Store, error)
+	migrate(ctx context.Context) error
+}
+
+type onSQLite sqlite.Config
+
+func (c onSQLite) open(ctx context.Context) (Store, error) {
+	store, err := sqlite.Open(ctx, sqlite.Config(c))
+	if err != nil {
+		return nil, err // not a *sqlite.Store that is nil
 	}
 	return store, nil
 }
 
-// Migrate makes the database of a URL if there is none and brings its schema
-// up. It is safe while the version before this one is serving.
-func Migrate(ctx context.Context, url string) error {
-	config, err := parse(url)
+func (c onSQLite) migrate(ctx context.Context) error { return sqlite.Migrate(ctx, sqlite.Config(c)) }
+
+type onPostgres postgres.Config
+
+func (c onPostgres) open(ctx context.Context) (Store, error) {
+	store, err := postgres.Open(ctx, postgres.Config(c))
 	if err != nil {
-		return err
+		return nil, err // not a *postgres.Store that is nil
 	}
-	return sqlite.Migrate(ctx, config)
+	return store, nil
+}
+
+func (c onPostgres) migrate(ctx context.Context) error {
+	return postgres.Migrate(ctx, postgres.Config(c))
 }
 
 // parse never repeats more of the URL than its scheme: it may hold a password.
-func parse(url string) (sqlite.Config, error) {
+func parse(url string) (backend, error) {
+	const known = "use sqlite:PATH or postgres://HOST/DATABASE"
 	scheme, rest, found := strings.Cut(url, ":")
 	switch {
 	case !found:
-		return sqlite.Config{}, errors.New("database URL without a scheme: use sqlite:PATH")
+		return nil, errors.New("database URL without a scheme: " + known)
 	case scheme == "postgres" || scheme == "postgresql":
-		return sqlite.Config{}, fmt.Errorf("this version keeps its data in SQLite only: use sqlite:PATH instead of %s://", scheme)
+		return onPostgres{URL: url}, nil
 	case scheme != "sqlite":
-		return sqlite.Config{}, fmt.Errorf("database URL with the scheme %q: use sqlite:PATH", scheme)
+		return nil, fmt.Errorf("database URL with the scheme %q: %s", scheme, known)
 	case rest == "":
-		return sqlite.Config{}, errors.New("database URL without a path: use sqlite:PATH")
+		return nil, errors.New("database URL without a path: use sqlite:PATH")
 	}
-	return sqlite.Config{Path: rest}, nil
+	return onSQLite{Path: rest}, nil
 }

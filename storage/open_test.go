@@ -19,7 +19,7 @@ func TestOpenTellsWhatToDo(t *testing.T) {
 		"a file that is not there":    {missing, "postern migrate"},
 		"a file without a schema":     {"sqlite:" + empty, "postern migrate"},
 		"another database":            {"mysql://u:hidden@h/d", "sqlite:PATH"},
-		"a database yet to come":      {"postgres://u:hidden@h/d", "sqlite:PATH"},
+		"a server that is not there":  {"postgres://u:hidden@127.0.0.1:1/d", "unavailable"},
 		"no scheme":                   {"postern.db", "sqlite:PATH"},
 		"no path":                     {"sqlite:", "without a path"},
 		"a folder in place of a file": {"sqlite:" + t.TempDir(), "open"},

@@ -294,6 +294,7 @@ DECLARE
     low     bigint;
     high    bigint;
     at_slot bigint;
+    missing bigint;
 BEGIN
     IF 64 >= ANY (most) THEN
         -- Replicas' clocks differ a little, so the newest hit need not be the last one counted.
@@ -310,7 +311,7 @@ BEGIN
         SELECT min(s.number), max(s.number) INTO low, high
         FROM unnest(c.periods, c.numbers) AS s (period, number) WHERE s.period = spans[i];
         at_slot := greatest(at_slot, low); -- from a clock so far behind that its bucket is forgotten
-        FOR missing IN coalesce(high + 1, at_slot) .. at_slot LOOP
+        FOR missing IN SELECT generate_series(coalesce(high + 1, at_slot), at_slot) LOOP
             c.periods := c.periods || spans[i];
             c.numbers := c.numbers || missing;
             c.counts := c.counts || 0::bigint;

@@ -44,7 +44,7 @@ func (s *Store) CountAttempt(ctx context.Context, t idp.TenantID, id idp.FlowID,
 		ORDER BY l.sent_at DESC, l.link_id`
 	locked := event(t, now, idp.EventFlowLocked)
 	for {
-		answer, err := list(ctx, s, scanAttempt, update, key(t), key(id), instant(now), idp.MaxAttempts, key(locked.ID), string(locked.Kind))
+		answer, err := list(ctx, s, scanAttempt, update, named(t), named(id), instant(now), idp.MaxAttempts, key(locked.ID), string(locked.Kind))
 		switch {
 		case err != nil:
 			return nil, err
@@ -91,6 +91,6 @@ func (s *Store) LockFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, now
 		INSERT INTO audit_events (` + eventColumns + `)
 		SELECT $1, $3, $4, $5, NULL, locked.request ->> 'client_id', '' FROM locked`
 	locked := event(t, now, idp.EventFlowLocked)
-	_, err := s.exec(ctx, update, key(t), key(id), key(locked.ID), instant(now), string(locked.Kind))
+	_, err := s.exec(ctx, update, named(t), named(id), key(locked.ID), instant(now), string(locked.Kind))
 	return err
 }

@@ -26,7 +26,7 @@ func note(batch *pgx.Batch, e idp.Event) {
 // ListEvents gives a tenant's newest audit events, newest first.
 func (s *Store) ListEvents(ctx context.Context, t idp.TenantID, most int) ([]idp.Event, error) {
 	const query = `SELECT ` + eventColumns + ` FROM audit_events WHERE tenant_id = $1 ORDER BY event_id DESC LIMIT $2`
-	return list(ctx, s, scanEvent, query, key(t), most)
+	return list(ctx, s, scanEvent, query, named(t), most)
 }
 
 func scanEvent(row pgx.Row) (e idp.Event, err error) {

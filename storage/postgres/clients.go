@@ -53,8 +53,7 @@ func (s *Store) CreateClient(ctx context.Context, c idp.Client) error {
 	var both pgx.Batch
 	both.Queue(insert, key(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata, instant(c.CreatedAt))
 	note(&both, made)
-	_, err = s.together(ctx, &both)
-	return err
+	return s.together(ctx, &both)
 }
 
 // UpdateClient replaces secrets and metadata; idp.ErrNotFound.
@@ -64,7 +63,7 @@ func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, update, key(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata)
+	rows, err := s.exec(ctx, update, named(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata)
 	return exactlyOne(rows, err, idp.ErrNotFound)
 }
 
@@ -72,7 +71,7 @@ func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
 func (s *Store) FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error) {
 	const query = `SELECT ` + clientColumns + ` FROM clients c WHERE c.tenant_id = $1 AND c.client_id = $2`
 	var r clientRow
-	if err := s.row(ctx, r.into(), query, key(t), string(id)); err != nil {
+	if err := s.row(ctx, r.into(), query, named(t), string(id)); err != nil {
 		return idp.Client{}, err
 	}
 	return r.done()
@@ -81,7 +80,7 @@ func (s *Store) FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID)
 // ListClients gives the tenant's clients by id.
 func (s *Store) ListClients(ctx context.Context, t idp.TenantID) ([]idp.Client, error) {
 	const query = `SELECT ` + clientColumns + ` FROM clients c WHERE c.tenant_id = $1 ORDER BY c.client_id`
-	return list(ctx, s, scanClient, query, key(t))
+	return list(ctx, s, scanClient, query, named(t))
 }
 
 // OriginAllowed tells whether any client of the tenant allows the origin. The
@@ -89,6 +88,6 @@ func (s *Store) ListClients(ctx context.Context, t idp.TenantID) ([]idp.Client, 
 func (s *Store) OriginAllowed(ctx context.Context, t idp.TenantID, origin string) (bool, error) {
 	const query = `SELECT ` + clientColumns + ` FROM clients c
 		WHERE c.tenant_id = $1 AND position($2::text IN c.metadata::text) > 0`
-	clients, err := list(ctx, s, scanClient, query, key(t), origin)
+	clients, err := list(ctx, s, scanClient, query, named(t), origin)
 	return slices.ContainsFunc(clients, func(c idp.Client) bool { return c.AllowsOrigin(origin) }), err
 }

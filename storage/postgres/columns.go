@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -17,14 +15,26 @@ import (
 // Every reader here takes NULL for its type's zero value, so that a row that an
 // outer join did not find reads as one that was never filled in.
 
-// key writes an id. What is not the canonical text of a UUID is NULL, which no
-// row is named.
+// key writes an id to be kept. What is not the canonical text of a UUID is
+// NULL, which columns that must have an id refuse.
 func key[T ~string](id T) pgtype.UUID {
 	var u pgtype.UUID
-	if err := u.Scan(string(id)); err != nil || u.String() != string(id) {
+	if err := u.Scan(string(id)); err != nil || u.String() != string(id) || u.Bytes == nobody.Bytes {
 		return pgtype.UUID{}
 	}
 	return u
+}
+
+// nobody is the nil UUID (RFC 9562 §5.9), which key lets no row be named.
+var nobody = pgtype.UUID{Valid: true}
+
+// named writes an id to look for. It is never NULL: a statement that can find
+// nothing whatever the rows are is one that Citus cannot plan.
+func named[T ~string](id T) pgtype.UUID {
+	if u := key(id); u.Valid {
+		return u
+	}
+	return nobody
 }
 
 // keyColumn reads what key wrote.
@@ -195,13 +205,4 @@ func (c takenColumn) ScanBytes(b []byte) error {
 		*c.to = append(*c.to, t)
 	}
 	return nil
-}
-
-// broken tells an error of the network.
-func broken(err error) bool {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
-		return true
-	}
-	_, ok := errors.AsType[net.Error](err)
-	return ok
 }

@@ -51,7 +51,7 @@ const (
 		), granted AS (
 			INSERT INTO grants (` + newGrantColumns + `)
 			SELECT $1, $19, f.request ->> 'client_id', u.user_id, $7, f.request, $14, $15, $16,
-				$20, $21, false, $22, $23, false, $24
+				$20, $21, false, $22, $23, false, CASE WHEN f.request -> 'scope' ? 'offline_access' THEN $30::int ELSE $24::int END
 			FROM u JOIN f ON true WHERE $19::uuid IS NOT NULL
 		), noted AS (
 			INSERT INTO audit_events (` + eventColumns + `)
@@ -82,8 +82,13 @@ type completing struct {
 
 func (a *completing) into() []any {
 	into := []any{
-		boolColumn{&a.verified}, textTo(&a.outcome), timeColumn{&a.linkExpires}, boolColumn{&a.sameBrowser},
-		boolColumn{&a.known}, boolColumn{&a.disabled}, boolColumn{&a.won},
+		boolColumn{&a.verified},
+		textTo(&a.outcome),
+		timeColumn{&a.linkExpires},
+		boolColumn{&a.sameBrowser},
+		boolColumn{&a.known},
+		boolColumn{&a.disabled},
+		boolColumn{&a.won},
 	}
 	into = append(append(into, flowInto(&a.flow)...), userInto(&a.user)...)
 	return append(into, numberColumn{&a.returned})
@@ -108,12 +113,13 @@ func (s *Store) CompleteFlow(ctx context.Context, c idp.Completion) (idp.Complet
 	login, signUp := event(c.TenantID, c.Now, idp.EventLogin), event(c.TenantID, c.Now, idp.EventSignUp)
 	var a completing
 	err := s.row(ctx, a.into(), query,
-		key(c.TenantID), key(c.LinkID), verifier.nonce, verifier.want, verifier.of(c.Browser),
+		named(c.TenantID), named(c.LinkID), verifier.nonce, verifier.want, verifier.of(c.Browser),
 		string(state), key(session.ID), instant(c.Now), c.SignUp == idp.SignUpOpen,
 		key(c.User.ID), c.User.Subject, c.User.Locale,
-		digest(session.Digest), instant(session.AuthTime), session.ACR, session.AMR, instant(session.Expires), key(c.Replaces),
+		digest(session.Digest), instant(session.AuthTime), session.ACR, session.AMR, instant(session.Expires), named(c.Replaces),
 		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires),
-		string(c.By), key(login.ID), string(login.Kind), key(signUp.ID), string(signUp.Kind))
+		string(c.By), key(login.ID), string(login.Kind), key(signUp.ID), string(signUp.Kind),
+		sweepDay(refreshable(g)))
 	if err != nil {
 		return idp.Completed{}, err
 	}

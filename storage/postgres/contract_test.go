@@ -21,7 +21,7 @@ func TestStoreKeepsTheContract(t *testing.T) {
 }
 
 // migrated gives the URL of an empty database.
-func migrated(t testing.TB, base string) string {
+func migrated(t *testing.T, base string) string {
 	t.Helper()
 	url := pgtest.Schema(t, base)
 	if err := postgres.Migrate(t.Context(), postgres.Config{URL: url}); err != nil {
@@ -30,7 +30,7 @@ func migrated(t testing.TB, base string) string {
 	return url
 }
 
-func open(t testing.TB, url string) *postgres.Store {
+func open(t *testing.T, url string) *postgres.Store {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})
 	if err != nil {

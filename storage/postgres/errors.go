@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -18,6 +21,7 @@ const (
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	queryCanceled        = "57014"
+	internalError        = "XX000"
 	// notText: bytes that no text of the database can hold, so nothing there is named so.
 	notText    = "22021"
 	notTextDoc = "22P05"
@@ -25,8 +29,8 @@ const (
 
 // unavailable are the classes, or codes, that say the database cannot answer
 // now: connection, resources, intervention by an operator, system, read-only
-// (a former primary).
-var unavailable = []string{"08", "53", "57P", "58", "25006"}
+// (a former primary), and what has been tried often enough.
+var unavailable = []string{"08", "53", "57P", "58", "25006", queryCanceled, serializationFailure, deadlockDetected}
 
 // translate puts the domain's word for a driver's error in front of it.
 func translate(err error) error {
@@ -36,36 +40,48 @@ func translate(err error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return idp.ErrNotFound
 	}
-	failed, ok := errors.AsType[*pgconn.PgError](err)
+	code := codeOf(err)
 	switch {
-	case !ok && lost(err):
-		return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
-	case !ok:
-		return err
-	case failed.Code == uniqueViolation:
+	case code == uniqueViolation:
 		return fmt.Errorf("%w: %w", idp.ErrConflict, err)
-	case failed.Code == notText, failed.Code == notTextDoc:
+	case code == notText, code == notTextDoc:
 		return fmt.Errorf("%w: %w", idp.ErrNotFound, err)
-	case failed.Code == serializationFailure, failed.Code == deadlockDetected, failed.Code == queryCanceled, isUnavailable(failed):
+	case lost(err), startsWithAny(code, unavailable):
 		return fmt.Errorf("%w: %w", idp.ErrUnavailable, err)
 	default:
 		return err
 	}
 }
 
-func isUnavailable(failed *pgconn.PgError) bool {
-	for _, class := range unavailable {
-		if strings.HasPrefix(failed.Code, class) {
-			return true
-		}
+// codeOf gives an error's SQLSTATE, empty if it did not come from the server.
+// Citus loses the code of what failed on a worker in the middle of a
+// statement, and keeps the words.
+func codeOf(err error) string {
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case !ok:
+		return ""
+	case failed.Code != internalError:
+		return failed.Code
+	case strings.HasPrefix(failed.Message, "duplicate key value"):
+		return uniqueViolation
+	case strings.HasPrefix(failed.Message, "deadlock detected"):
+		return deadlockDetected
+	case strings.HasPrefix(failed.Message, "could not serialize access"):
+		return serializationFailure
+	default:
+		return failed.Code
 	}
-	return false
+}
+
+func startsWithAny(code string, classes []string) bool {
+	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(code, class) })
 }
 
 // lost tells that the connection is gone, or was never made.
 func lost(err error) bool {
-	if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return strings.HasPrefix(failed.Code, "57P") || strings.HasPrefix(failed.Code, "08")
+	if code := codeOf(err); code != "" {
+		return strings.HasPrefix(code, "57P") || strings.HasPrefix(code, "25006")
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, pgx.ErrNoRows) {
 		return false
@@ -78,11 +94,20 @@ func lost(err error) bool {
 
 // repeatable tells that a step changed nothing and may do better a second time.
 func repeatable(err error) bool {
-	if failed, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return failed.Code == serializationFailure || failed.Code == deadlockDetected
+	if code := codeOf(err); code != "" {
+		return code == serializationFailure || code == deadlockDetected
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return false // the caller hears it at once
 	}
 	return pgconn.SafeToRetry(err)
+}
+
+// broken tells an error of the network.
+func broken(err error) bool {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) {
+		return true
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok
 }

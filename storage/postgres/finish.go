@@ -27,7 +27,7 @@ func (s *Store) FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g
 		), granted AS (
 			INSERT INTO grants (` + newGrantColumns + `)
 			SELECT $1, $4, f.request ->> 'client_id', s.user_id, s.session_id, f.request, s.auth_time, s.acr, s.amr,
-				$5, $6, false, $7, $8, false, $9
+				$5, $6, false, $7, $8, false, CASE WHEN f.request -> 'scope' ? 'offline_access' THEN $10::int ELSE $9::int END
 			FROM won JOIN f ON true JOIN s ON true WHERE $4::uuid IS NOT NULL
 		)
 		SELECT won.flow_id IS NOT NULL, ` + flowColumns + `, ` + sessionColumns + `, ` + userColumns + `
@@ -36,8 +36,9 @@ func (s *Store) FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g
 	var won bool
 	into := append([]any{boolColumn{&won}}, flowInto(&done.Flow)...)
 	into = append(append(into, sessionInto(&done.Session)...), userInto(&done.User)...)
-	err := s.row(ctx, into, update, key(t), key(id), instant(now),
-		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires))
+	err := s.row(ctx, into, update, named(t), named(id), instant(now),
+		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires),
+		sweepDay(refreshable(g)))
 	if err != nil {
 		return idp.Completed{}, err
 	}

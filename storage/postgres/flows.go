@@ -61,7 +61,7 @@ func (s *Store) FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (f 
 	const query = `SELECT ` + flowColumns + `, s.user_id
 		FROM flows f LEFT JOIN sessions s ON s.tenant_id = f.tenant_id AND s.session_id = f.session_id
 		WHERE f.tenant_id = $1 AND f.flow_id = $2`
-	err = s.row(ctx, append(flowInto(&f), keyTo(&f.UserID)), query, key(t), key(id))
+	err = s.row(ctx, append(flowInto(&f), keyTo(&f.UserID)), query, named(t), named(id))
 	return f, err
 }
 
@@ -107,7 +107,7 @@ func (s *Store) Resend(ctx context.Context, r idp.Resend) error {
 		return err
 	}
 	m, seen := r.Mail, flowSeen{}
-	err = s.row(ctx, seen.into(), update, key(r.TenantID), key(r.FlowID), instant(r.Now), instant(r.NextMail), taken,
+	err = s.row(ctx, seen.into(), update, named(r.TenantID), named(r.FlowID), instant(r.Now), instant(r.NextMail), taken,
 		key(m.ID), m.Withheld, instant(m.Due), instant(m.Expires), instant(m.CreatedAt))
 	if err != nil {
 		return err

@@ -41,9 +41,13 @@ func (s *Store) CreateGrant(ctx context.Context, g idp.Grant) error {
 	if err != nil {
 		return err
 	}
+	swept := sweepDay(g.Expires)
+	if g.Request.Offline() {
+		swept = sweepDay(refreshable(g))
+	}
 	_, err = s.exec(ctx, insert, key(g.TenantID), key(g.ID), string(g.ClientID), key(g.UserID), key(g.SessionID),
 		request, instant(g.AuthTime), g.ACR, g.AMR, digest(g.Code), instant(g.CodeExpires), g.CodeUsed,
-		instant(g.CreatedAt), instant(g.Expires), g.Revoked, sweepDay(g.Expires), digest(g.Refresh), instant(g.RefreshExpires))
+		instant(g.CreatedAt), instant(g.Expires), g.Revoked, swept, digest(g.Refresh), instant(g.RefreshExpires))
 	return err
 }
 
@@ -64,7 +68,7 @@ func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, n
 	var u idp.User
 	var alive bool
 	into := append(append(grantInto(&g), keyTo(&g.SessionID)), userInto(&u)...)
-	if err := s.row(ctx, append(into, boolColumn{&alive}), query, key(t), key(id), instant(now)); err != nil {
+	if err := s.row(ctx, append(into, boolColumn{&alive}), query, named(t), named(id), instant(now)); err != nil {
 		return idp.Grant{}, idp.User{}, err
 	}
 	counts := !g.Revoked && now.Before(g.Expires) && !u.Disabled && (g.Request.Offline() || alive)
@@ -78,11 +82,20 @@ func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, n
 // there or another client's is no error (RFC 7009 §2.2).
 func (s *Store) RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, _ time.Time) error {
 	const update = `UPDATE grants SET revoked = true WHERE tenant_id = $1 AND grant_id = $2 AND client_id = $3 AND NOT revoked`
-	_, err := s.exec(ctx, update, key(t), key(id), string(c))
+	_, err := s.exec(ctx, update, named(t), named(id), string(c))
 	return err
 }
 
 const day = 24 * time.Hour
+
+// refreshable is until when a grant that gets a refresh token lives: its row
+// is kept for that long from the start, so that redeeming moves no index entry.
+func refreshable(g idp.Grant) time.Time {
+	if until := g.CreatedAt.Add(idp.RefreshTokenLife); until.After(g.Expires) {
+		return until
+	}
+	return g.Expires
+}
 
 // sweepDay is the first whole day, since 1970, after a time.
 func sweepDay(t time.Time) int64 {

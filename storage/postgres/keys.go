@@ -15,7 +15,7 @@ func (s *Store) SigningKeys(ctx context.Context, t idp.TenantID, now time.Time) 
 	const query = `SELECT tenant_id, kid, alg, generation, sealed, public_jwk, created_at, active_from, retired_at
 		FROM signing_keys WHERE tenant_id = $1 AND (retired_at IS NULL OR retired_at > $2)
 		ORDER BY created_at DESC, generation DESC, kid`
-	return list(ctx, s, scanKey, query, key(t), instant(now))
+	return list(ctx, s, scanKey, query, named(t), instant(now))
 }
 
 func scanKey(row pgx.Row) (k idp.SigningKey, err error) {

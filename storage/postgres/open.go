@@ -13,10 +13,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Patience is how long a step may take in all, waiting for a connection
+// DefaultPatience is how long a step may take in all, waiting for a connection
 // included, before idp.ErrUnavailable. A database that answers takes a
 // thousandth of it.
-const Patience = 3 * time.Second
+const DefaultPatience = 3 * time.Second
 
 const (
 	connectTimeout = 2 * time.Second
@@ -32,11 +32,21 @@ type Config struct {
 	// URL as libpq takes it, postgres://user:password@host/database; pgxpool's
 	// pool_max_conns and its like may be in it.
 	URL string
+	// Patience, if not zero, takes DefaultPatience's place.
+	Patience time.Duration
+}
+
+func (c Config) patience() time.Duration {
+	if c.Patience == 0 {
+		return DefaultPatience
+	}
+	return c.Patience
 }
 
 // Store is a database that is open.
 type Store struct {
 	pool        *pgxpool.Pool
+	patience    time.Duration
 	distributed bool // Citus holds the tenants' rows
 }
 
@@ -50,7 +60,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	s := &Store{pool: pool}
+	s := &Store{pool: pool, patience: c.patience()}
 	if err := s.inspect(ctx); err != nil {
 		pool.Close()
 		return nil, err
@@ -84,12 +94,13 @@ func (c Config) pool() (*pgxpool.Config, error) {
 	config.PingTimeout = connectTimeout
 	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > pingAfter }
 	config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
+	patience := strconv.FormatInt(c.patience().Milliseconds(), 10)
 	defaults := map[string]string{
 		"application_name": "postern",
 		// What the caller no longer waits for ends on the server too.
-		"statement_timeout": strconv.FormatInt(Patience.Milliseconds(), 10),
+		"statement_timeout": patience,
 		// A connection lost in the middle must not hold a tenant's rows.
-		"idle_in_transaction_session_timeout": strconv.FormatInt(Patience.Milliseconds(), 10),
+		"idle_in_transaction_session_timeout": patience,
 		"timezone":                            "UTC",
 		// The statements are short; what compiling them would take is longer.
 		"jit": "off",

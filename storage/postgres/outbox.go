@@ -46,7 +46,7 @@ func (s *Store) ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Durat
 	into := append(outboxInto(&m.Entry), tenantInto(&m.Tenant)...)
 	into = append(append(into, c.into()...), flowInto(&m.Flow)...)
 	into = append(into, boolColumn{&m.UserKnown}, boolColumn{&m.UserDisabled})
-	if err := s.row(ctx, into, update, key(ref.TenantID), key(ref.ID), instant(now), instant(now.Add(lease))); err != nil {
+	if err := s.row(ctx, into, update, named(ref.TenantID), named(ref.ID), instant(now), instant(now.Add(lease))); err != nil {
 		return idp.ClaimedMail{}, err
 	}
 	m.Client, err = c.done()
@@ -66,7 +66,7 @@ func (s *Store) BeginSending(ctx context.Context, id idp.OutboxID, attempt int, 
 		)
 		INSERT INTO links (tenant_id, link_id, flow_id, client_id, verifier, outcome, sent_at, expires, forget_at)
 		SELECT $1, $7, $3, $8, $9, '', $6, $10, greatest($10, o.flow_expires) + $11::interval FROM o`
-	rows, err := s.exec(ctx, update, key(link.TenantID), key(id), key(link.FlowID), attempt, instant(link.SentAt.Add(lease)),
+	rows, err := s.exec(ctx, update, named(link.TenantID), named(id), named(link.FlowID), attempt, instant(link.SentAt.Add(lease)),
 		instant(link.SentAt), key(link.ID), string(link.ClientID), digest(link.Verifier), instant(link.Expires), idp.TombstoneLife)
 	return exactlyOne(rows, err, idp.ErrUsed)
 }
@@ -82,9 +82,9 @@ func (s *Store) FinishMail(ctx context.Context, ref idp.MailRef, attempt int, st
 	var err error
 	switch state {
 	case idp.OutboxQueued:
-		rows, err = s.exec(ctx, again, key(ref.TenantID), key(ref.ID), attempt, instant(due))
+		rows, err = s.exec(ctx, again, named(ref.TenantID), named(ref.ID), attempt, instant(due))
 	case idp.OutboxSent, idp.OutboxFailed, idp.OutboxUnknown, idp.OutboxDropped:
-		rows, err = s.exec(ctx, end, key(ref.TenantID), key(ref.ID), attempt, string(state), instant(now))
+		rows, err = s.exec(ctx, end, named(ref.TenantID), named(ref.ID), attempt, string(state), instant(now))
 	case idp.OutboxClaimed, idp.OutboxSending:
 		err = fmt.Errorf("an attempt does not end as %q", state)
 	default:
@@ -141,7 +141,7 @@ func (s *Store) giveUpSending(ctx context.Context, lapsed []idp.MailRef, now tim
 	const update = `UPDATE outbox SET state = 'unknown', done = true, lease = NULL, finished_at = $3
 		WHERE tenant_id = $1 AND outbox_id = $2 AND state = 'sending' AND lease <= $3`
 	for _, ref := range lapsed {
-		if _, err := s.exec(ctx, update, key(ref.TenantID), key(ref.ID), instant(now)); err != nil {
+		if _, err := s.exec(ctx, update, named(ref.TenantID), named(ref.ID), instant(now)); err != nil {
 			return err
 		}
 	}

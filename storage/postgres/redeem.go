@@ -16,8 +16,15 @@ type redeeming struct {
 
 func (a *redeeming) into() []any {
 	into := []any{
-		boolColumn{&a.rightCode}, boolColumn{&a.own}, boolColumn{&a.used}, boolColumn{&a.revoked}, boolColumn{&a.disabled},
-		boolColumn{&a.signedIn}, boolColumn{&a.fits}, boolColumn{&a.inTime}, boolColumn{&a.changed},
+		boolColumn{&a.rightCode},
+		boolColumn{&a.own},
+		boolColumn{&a.used},
+		boolColumn{&a.revoked},
+		boolColumn{&a.disabled},
+		boolColumn{&a.signedIn},
+		boolColumn{&a.fits},
+		boolColumn{&a.inTime},
+		boolColumn{&a.changed},
 	}
 	into = append(append(into, grantInto(&a.grant)...), keyTo(&a.grant.SessionID))
 	return append(into, userInto(&a.user)...)
@@ -64,7 +71,7 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 	code, reuse := blind(r.Code), event(r.TenantID, r.Now, idp.EventCodeReuse)
 	refreshUntil, accessUntil := r.Now.Add(idp.RefreshTokenLife), r.Now.Add(idp.AccessTokenLife)
 	var a redeeming
-	err := s.row(ctx, a.into(), update, key(r.TenantID), key(r.GrantID), instant(r.Now), code.nonce, code.want,
+	err := s.row(ctx, a.into(), update, named(r.TenantID), named(r.GrantID), instant(r.Now), code.nonce, code.want,
 		string(r.ClientID), r.RedirectURI, r.Challenge, digest(r.Refresh),
 		instant(refreshUntil), instant(accessUntil), sweepDay(refreshUntil), sweepDay(accessUntil),
 		key(reuse.ID), string(reuse.Kind))

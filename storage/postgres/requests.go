@@ -19,6 +19,6 @@ func (s *Store) FindRequest(ctx context.Context, t idp.TenantID, id string) (r i
 	const query = `SELECT tenant_id, request_id, sealed, expires FROM stored_requests
 		WHERE tenant_id = $1 AND request_id = $2`
 	into := []any{keyTo(&r.TenantID), keyTo(&r.ID), &r.Sealed, timeColumn{&r.Expires}}
-	err = s.row(ctx, into, query, key(t), key(id))
+	err = s.row(ctx, into, query, named(t), named(id))
 	return r, err
 }

@@ -17,10 +17,15 @@ type rotating struct {
 
 func (a *rotating) into() []any {
 	into := []any{
-		boolColumn{&a.revoked}, boolColumn{&a.family}, boolColumn{&a.own}, boolColumn{&a.inTime}, boolColumn{&a.changed},
+		boolColumn{&a.revoked},
+		boolColumn{&a.family},
+		boolColumn{&a.own},
+		boolColumn{&a.inTime},
+		boolColumn{&a.changed},
 		secretColumn{&a.salt},
 	}
-	return append(append(into, grantInto(&a.grant)...), userInto(&a.user)...)
+	into = append(into, grantInto(&a.grant)...)
+	return append(into, userInto(&a.user)...)
 }
 
 // RotateRefresh replaces the current refresh token by its successor, or
@@ -62,7 +67,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 	presented, next := blind(r.Presented.Digest()), r.Presented.Successor(r.Salt).Digest()
 	until, reuse := r.Now.Add(idp.RefreshTokenLife), event(r.TenantID, r.Now, idp.EventTokenReuse)
 	var a rotating
-	err := s.row(ctx, a.into(), update, key(r.TenantID), key(r.GrantID), instant(r.Now), presented.nonce, presented.want,
+	err := s.row(ctx, a.into(), update, named(r.TenantID), named(r.GrantID), instant(r.Now), presented.nonce, presented.want,
 		string(r.ClientID), digest(next), r.Salt.Bytes(), instant(until), sweepDay(until),
 		instant(r.Now.Add(-idp.RefreshGrace)), key(reuse.ID), string(reuse.Kind))
 	if err == nil {

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -22,7 +21,7 @@ const (
 
 // try runs a step until it succeeds, fails for good, or has been tried often enough.
 func (s *Store) try(ctx context.Context, step func(context.Context) error) error {
-	patient, cancel := context.WithTimeout(ctx, Patience)
+	patient, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	pause := firstPause
 	for n := 1; ; n++ {
@@ -44,7 +43,7 @@ func (s *Store) try(ctx context.Context, step func(context.Context) error) error
 // explain tells a caller that gave up from a database that kept it waiting.
 func (s *Store) explain(ctx, patient context.Context, err error) error {
 	if ctx.Err() == nil && patient.Err() != nil {
-		return fmt.Errorf("%w: no answer within %s: %w", idp.ErrUnavailable, Patience, err)
+		return fmt.Errorf("%w: no answer within %s: %w", idp.ErrUnavailable, s.patience, err)
 	}
 	return translate(err)
 }
@@ -79,23 +78,11 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64
 	return rows, err
 }
 
-// together runs statements in one round trip and one transaction, and tells how
-// many rows they changed in all.
-func (s *Store) together(ctx context.Context, batch *pgx.Batch) (rows int64, err error) {
-	err = s.try(ctx, func(ctx context.Context) (err error) {
-		rows = 0
-		results := s.pool.SendBatch(ctx, batch)
-		defer func() { err = errors.Join(err, results.Close()) }()
-		for range batch.Len() {
-			tag, err := results.Exec()
-			if err != nil {
-				return err
-			}
-			rows += tag.RowsAffected()
-		}
-		return nil
+// together runs statements in one round trip and one transaction.
+func (s *Store) together(ctx context.Context, batch *pgx.Batch) error {
+	return s.try(ctx, func(ctx context.Context) error {
+		return s.pool.SendBatch(ctx, batch).Close()
 	})
-	return rows, err
 }
 
 // list gives all rows of a query.

@@ -41,7 +41,7 @@ func (s *Store) FindSession(ctx context.Context, t idp.TenantID, id idp.SessionI
 		WHERE s.tenant_id = $1 AND s.session_id = $2`
 	var session idp.Session
 	var user idp.User
-	err := s.row(ctx, append(sessionInto(&session), userInto(&user)...), query, key(t), key(id))
+	err := s.row(ctx, append(sessionInto(&session), userInto(&user)...), query, named(t), named(id))
 	return session, user, err
 }
 
@@ -54,6 +54,6 @@ func (s *Store) RevokeSession(ctx context.Context, t idp.TenantID, id idp.Sessio
 		INSERT INTO audit_events (` + eventColumns + `)
 		SELECT $1, $3, $4, $5, ended.user_id, '', '' FROM ended`
 	e := event(t, now, idp.EventSignOut)
-	_, err := s.exec(ctx, update, key(t), key(id), key(e.ID), instant(e.At), string(e.Kind))
+	_, err := s.exec(ctx, update, named(t), named(id), key(e.ID), instant(e.At), string(e.Kind))
 	return err
 }

@@ -36,8 +36,7 @@ func (s *Store) CreateTenant(ctx context.Context, t idp.Tenant) error {
 	var both pgx.Batch // two statements: on Citus the rows are on different machines
 	both.Queue(insert, key(t.ID), t.Slug, t.Name, orNull(t.Host), t.Root, settings, instant(t.CreatedAt))
 	note(&both, event(t.ID, t.CreatedAt, idp.EventTenantMade))
-	_, err = s.together(ctx, &both)
-	return err
+	return s.together(ctx, &both)
 }
 
 // UpdateTenant replaces name, host, root and settings; idp.ErrNotFound, ErrConflict.
@@ -47,7 +46,7 @@ func (s *Store) UpdateTenant(ctx context.Context, t idp.Tenant) error {
 	if err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, update, key(t.ID), t.Name, orNull(t.Host), t.Root, settings)
+	rows, err := s.exec(ctx, update, named(t.ID), t.Name, orNull(t.Host), t.Root, settings)
 	return exactlyOne(rows, err, idp.ErrNotFound)
 }
 

@@ -29,13 +29,12 @@ func (s *Store) InviteUser(ctx context.Context, u idp.User) error {
 	var both pgx.Batch
 	both.Queue(insert, key(u.TenantID), key(u.ID), u.Subject, string(u.Address), u.Verified, u.Disabled, u.Locale, instant(u.CreatedAt))
 	note(&both, invited)
-	_, err := s.together(ctx, &both)
-	return err
+	return s.together(ctx, &both)
 }
 
 // FindUser gives the user of an address, or idp.ErrNotFound.
 func (s *Store) FindUser(ctx context.Context, t idp.TenantID, a idp.Address) (u idp.User, err error) {
 	const query = `SELECT ` + userColumns + ` FROM users u WHERE u.tenant_id = $1 AND u.address = $2`
-	err = s.row(ctx, userInto(&u), query, key(t), string(a))
+	err = s.row(ctx, userInto(&u), query, named(t), string(a))
 	return u, err
 }

@@ -46,8 +46,8 @@ func Main(m *testing.M) int {
 }
 
 // URL gives the database to test on, started by the first test that asks.
-func URL(t testing.TB) string {
-	t.Helper()
+func URL(tb testing.TB) string {
+	tb.Helper()
 	shared.once.Do(func() {
 		if shared.url = os.Getenv(Variable); shared.url != "" {
 			return
@@ -57,24 +57,24 @@ func URL(t testing.TB) string {
 		}
 	})
 	if shared.err != nil {
-		t.Fatalf("no PostgreSQL to test on: set %s, or install PostgreSQL 15 or later: %v", Variable, shared.err)
+		tb.Fatalf("no PostgreSQL to test on: set %s, or install PostgreSQL 15 or later: %v", Variable, shared.err)
 	}
 	return shared.url
 }
 
 // Schema makes an empty schema, dropped with the test, and gives the URL with
 // it in force.
-func Schema(t testing.TB, base string) string {
-	t.Helper()
+func Schema(tb testing.TB, base string) string {
+	tb.Helper()
 	u, err := url.Parse(base)
 	if err != nil {
-		t.Fatal("the test database's URL is none")
+		tb.Fatal("the test database's URL is none")
 	}
 	var random [8]byte
 	rand.Read(random[:])
 	name := "test_" + hex.EncodeToString(random[:])
-	Exec(t, base, "CREATE SCHEMA "+name)
-	t.Cleanup(func() { Exec(t, base, "DROP SCHEMA "+name+" CASCADE") })
+	Exec(tb, base, "CREATE SCHEMA "+name)
+	tb.Cleanup(func() { Exec(tb, base, "DROP SCHEMA "+name+" CASCADE") })
 	query := u.Query()
 	query.Set("search_path", name+",public")
 	u.RawQuery = query.Encode()
@@ -82,15 +82,15 @@ func Schema(t testing.TB, base string) string {
 }
 
 // Exec runs a statement on a connection of its own.
-func Exec(t testing.TB, database, statement string) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context())
+func Exec(tb testing.TB, database, statement string) {
+	tb.Helper()
+	ctx := context.WithoutCancel(tb.Context())
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
-		t.Fatalf("connect: %v", err)
+		tb.Fatalf("connect: %v", err)
 	}
-	defer conn.Close(ctx) //nolint:errcheck // nothing depends on it
+	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+		tb.Fatalf("%s: %v", statement, err)
 	}
 }

@@ -108,7 +108,7 @@ func (s *Server) Resume() error {
 	if err != nil {
 		return err
 	}
-	defer log.Close() //nolint:errcheck // the server has it open
+	defer log.Close()
 	s.cmd = s.command("postgres", "-D", s.data(), "-p", strconv.Itoa(s.port), "-h", "127.0.0.1", "-k", "",
 		"-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=64MB")
 	s.cmd.Stdout, s.cmd.Stderr = log, log
@@ -205,7 +205,7 @@ func freePort() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer l.Close() //nolint:errcheck // it was only asked for a number
+	defer l.Close()
 	addr, ok := l.Addr().(*net.TCPAddr)
 	if !ok {
 		return 0, errors.New("not a TCP address")

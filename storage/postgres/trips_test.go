@@ -1,0 +1,41 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"postern/storage/postgres/pgtest"
+)
+
+func TestEachStepOfALoginIsOneRoundTrip(t *testing.T) {
+	countTrips(t, pgtest.URL(t), map[string]int64{})
+}
+
+func TestEachStepOfALoginIsOneRoundTripOnCitus(t *testing.T) {
+	// The counts that a login gives back are the coordinator's, the login is a worker's.
+	countTrips(t, citus(t), map[string]int64{"CompleteFlow": 2})
+}
+
+// countTrips does a login twice on one connection: the first prepares the statements.
+func countTrips(t *testing.T, base string, more map[string]int64) {
+	t.Helper()
+	t.Parallel()
+	w, url := wired(t, migrated(t, base))
+	shop := newShop(t, open(t, withParameter(url, "pool_max_conns=1")))
+	shop.login("first@example.org")
+	trips := map[string]int64{}
+	shop.around = func(name string, step func()) {
+		before := w.trips.Load()
+		step()
+		trips[name] = w.trips.Load() - before
+	}
+	shop.login("second@example.org")
+	for _, step := range steps {
+		want := int64(1)
+		if more[step] > 0 {
+			want = more[step]
+		}
+		if trips[step] != want {
+			t.Errorf("%s takes %d round trips, want %d", step, trips[step], want)
+		}
+	}
+}
