@@ -3,6 +3,7 @@ package idp
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -29,14 +30,36 @@ type ClientMetadata struct {
 	RedirectURIs           []string     `json:"redirect_uris"`
 	PostLogoutRedirectURIs []string     `json:"post_logout_redirect_uris,omitempty"`
 	// Origins may call the endpoints from a browser, beside those of the redirect URIs.
-	Origins          []string `json:"origins,omitempty"`
-	ThirdParty       bool     `json:"third_party,omitempty"` // asks for consent
-	PKCE             PKCE     `json:"pkce,omitempty"`
-	Finish           Finish   `json:"finish,omitempty"`
-	IDTokenAlg       Alg      `json:"id_token_signed_response_alg,omitempty"`
-	AccessTokenAlg   Alg      `json:"access_token_signed_response_alg,omitempty"`
-	ClientURI        string   `json:"client_uri,omitempty"`
-	InitiateLoginURI string   `json:"initiate_login_uri,omitempty"`
+	Origins        []string `json:"origins,omitempty"`
+	ThirdParty     bool     `json:"third_party,omitempty"` // asks for consent
+	PKCE           PKCE     `json:"pkce,omitempty"`
+	Finish         Finish   `json:"finish,omitempty"`
+	IDTokenAlg     Alg      `json:"id_token_signed_response_alg,omitempty"`
+	AccessTokenAlg Alg      `json:"access_token_signed_response_alg,omitempty"`
+	// UserinfoAlg, if set, makes userinfo a signed JWT (OpenID Connect Core §5.3.2).
+	UserinfoAlg Alg `json:"userinfo_signed_response_alg,omitempty"`
+	// OpaqueTokens makes access tokens that only this provider can read, where the
+	// resource does not say otherwise.
+	OpaqueTokens bool `json:"opaque_access_tokens,omitempty"`
+	// Scopes are those of the tenant's APIs that it may ask for. Empty is all of
+	// them for its users' sake, and none for its own (client_credentials).
+	Scopes []string `json:"scopes,omitempty"`
+	// DefaultResource is what its access tokens are for where it names no resource.
+	DefaultResource string `json:"default_resource,omitempty"`
+
+	SubjectType         SubjectType `json:"subject_type,omitempty"`
+	SectorIdentifierURI string      `json:"sector_identifier_uri,omitempty"`
+
+	DefaultMaxAge   *int64   `json:"default_max_age,omitempty"`   // seconds
+	RequireAuthTime bool     `json:"require_auth_time,omitempty"` // auth_time is in every ID token anyway
+	DefaultACR      []string `json:"default_acr_values,omitempty"`
+	// RequestObjectAlg, if set, is the only one its request objects may be signed
+	// with; AlgNone lets them come unsigned (OpenID Connect Core §6).
+	RequestObjectAlg Alg      `json:"request_object_signing_alg,omitempty"`
+	RequestURIs      []string `json:"request_uris,omitempty"`
+
+	ClientURI        string `json:"client_uri,omitempty"`
+	InitiateLoginURI string `json:"initiate_login_uri,omitempty"`
 }
 
 // AuthMethod is how a client proves itself at the token endpoint (OpenID Connect Core §9).
@@ -53,6 +76,7 @@ const (
 const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
+	GrantClientCredentials = "client_credentials"
 )
 
 // Finish says in which tab a login ends at the client.
@@ -171,7 +195,43 @@ func (c Client) Validate() error {
 			return err
 		}
 	}
+	if err := m.validateSubject(); err != nil {
+		return err
+	}
+	if err := m.validateRequests(); err != nil {
+		return err
+	}
 	return m.validateURIs()
+}
+
+// validateRequests checks what is registered of authorization and token requests.
+func (m ClientMetadata) validateRequests() error {
+	if m.UserinfoAlg != "" {
+		if err := m.UserinfoAlg.validate(); err != nil {
+			return fmt.Errorf("userinfo: %w", err)
+		}
+	}
+	if m.RequestObjectAlg != "" && m.RequestObjectAlg != AlgNone {
+		if err := m.RequestObjectAlg.validate(); err != nil {
+			return fmt.Errorf("request objects: %w", err)
+		}
+	}
+	if m.DefaultMaxAge != nil && (*m.DefaultMaxAge < 0 || *m.DefaultMaxAge > math.MaxInt32) {
+		return fmt.Errorf("default max age %d: seconds, not negative", *m.DefaultMaxAge)
+	}
+	for _, scope := range m.Scopes {
+		if err := validScope(scope); err != nil {
+			return err
+		}
+	}
+	for _, uri := range m.RequestURIs {
+		// The fragment may be the hash of what is there (OpenID Connect Core §6.2).
+		bare, _, _ := strings.Cut(uri, "#")
+		if err := validWebURI(bare); err != nil || !strings.HasPrefix(uri, "https://") {
+			return fmt.Errorf("request URI %q: an https URI", uri)
+		}
+	}
+	return nil
 }
 
 func (m ClientMetadata) validateAuth(secrets int) error {
@@ -191,8 +251,11 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 		return errors.New("a confidential client has one secret, or two while one is replaced")
 	}
 	for _, grantType := range m.GrantTypes {
-		if grantType != GrantAuthorizationCode && grantType != GrantRefreshToken {
-			return fmt.Errorf("grant type %q: authorization_code or refresh_token", grantType)
+		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}, grantType) {
+			return fmt.Errorf("grant type %q: authorization_code, refresh_token or client_credentials", grantType)
+		}
+		if public && grantType == GrantClientCredentials {
+			return errors.New("a public client cannot have the grant type client_credentials")
 		}
 	}
 	return nil

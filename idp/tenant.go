@@ -34,6 +34,10 @@ type TenantSettings struct {
 	Mail     MailFrom `json:"mail,omitzero"`
 	// OpenRegistration lets anyone register a client (RFC 7591) without a token; dev only.
 	OpenRegistration bool `json:"open_registration,omitempty"`
+	// APIs are the resource servers that access tokens may be for.
+	APIs []API `json:"apis,omitempty"`
+	// KeyRotation is how long signing keys are used before the next take over.
+	KeyRotation Duration `json:"key_rotation,omitempty"`
 }
 
 // MailFrom is the sender that a tenant's mails show; empty is the instance's.
@@ -81,6 +85,22 @@ func (t Tenant) LinkLife() time.Duration {
 		return DefaultLinkLife
 	}
 	return min(max(life, MinLinkLife), MaxLinkLife)
+}
+
+// Bounds of how long signing keys are used.
+const (
+	DefaultKeyRotation = 90 * 24 * time.Hour
+	MinKeyRotation     = 24 * time.Hour
+	MaxKeyRotation     = 5 * 365 * 24 * time.Hour
+)
+
+// KeyRotation is how long this tenant's signing keys are used.
+func (t Tenant) KeyRotation() time.Duration {
+	period := time.Duration(t.Settings.KeyRotation)
+	if period == 0 {
+		return DefaultKeyRotation
+	}
+	return min(max(period, MinKeyRotation), MaxKeyRotation)
 }
 
 // FlowLife is how long a flow of this tenant may take in all.
@@ -131,6 +151,12 @@ func (s TenantSettings) validate() error {
 	if life := time.Duration(s.LinkLife); life != 0 && (life < MinLinkLife || life > MaxLinkLife) {
 		return fmt.Errorf("link life %s: 2 to 60 minutes", life)
 	}
+	if period := time.Duration(s.KeyRotation); period != 0 && (period < MinKeyRotation || period > MaxKeyRotation) {
+		return fmt.Errorf("key rotation %s: 24h to %dh", period, MaxKeyRotation/time.Hour)
+	}
+	if err := validAPIs(s.APIs); err != nil {
+		return err
+	}
 	if s.Mail.Name != "" {
 		return ValidName(s.Mail.Name)
 	}
@@ -177,6 +203,12 @@ type tenantKey struct{}
 // WithTenant puts the tenant that the request was made to into its context.
 func WithTenant(ctx context.Context, t Tenant) context.Context {
 	return context.WithValue(ctx, tenantKey{}, t)
+}
+
+// TenantIn gives the tenant of a context, if there is one: a command has none.
+func TenantIn(ctx context.Context) (Tenant, bool) {
+	t, ok := ctx.Value(tenantKey{}).(Tenant)
+	return t, ok
 }
 
 // TenantOf gives the tenant of a request's context. The router's guard has put
