@@ -53,19 +53,12 @@ const maxTyped = 320
 // takeAddress serves POST /auth/login. From here on, every address is alike:
 // one question to the limits, one write, one answer.
 func (h *Handler) takeAddress(w http.ResponseWriter, v *visit) error {
-	if err := v.readForm(w); err != nil {
-		return err
-	}
-	c, err := h.openFresh(v, v.form)
+	c, err := h.openPosted(w, v)
 	if err != nil {
 		return err
 	}
-	if err := h.checkToken(v, c.action("login")); err != nil {
-		return err
-	}
-	if v.form.Get("action") == "cancel" {
-		h.Responder.Error(w, v.r, c.request, "access_denied", "The person cancelled the login.")
-		return nil
+	if v.form.Get("action") == "cancel" && v.form.Get("email") == "" {
+		return h.deny(w, v, c) // a browser too old for formaction
 	}
 	address, err := idp.ParseAddress(v.form.Get("email"))
 	if err != nil {
@@ -76,6 +69,34 @@ func (h *Handler) takeAddress(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	redirect(w, waitingURL(v, flow))
+	return nil
+}
+
+// openPosted reads the address page's form and proves that it is ours.
+func (h *Handler) openPosted(w http.ResponseWriter, v *visit) (carried, error) {
+	if err := v.readForm(w); err != nil {
+		return carried{}, err
+	}
+	c, err := h.openFresh(v, v.form)
+	if err != nil {
+		return carried{}, err
+	}
+	return c, h.checkToken(v, c.action("login"))
+}
+
+// cancel serves POST /auth/cancel, where the address page's Cancel button leads.
+// It has a path of its own so that no form filled in by a program, with the
+// values of all its buttons, cancels by accident.
+func (h *Handler) cancel(w http.ResponseWriter, v *visit) error {
+	c, err := h.openPosted(w, v)
+	if err != nil {
+		return err
+	}
+	return h.deny(w, v, c)
+}
+
+func (h *Handler) deny(w http.ResponseWriter, v *visit, c carried) error {
+	h.Responder.Error(w, v.r, c.request, "access_denied", "The person cancelled the login.")
 	return nil
 }
 

@@ -64,12 +64,16 @@ func (h *Handler) complete(w http.ResponseWriter, v *visit, a attempt) (complete
 }
 
 func (h *Handler) completion(v *visit, a attempt, acr string) idp.Completion {
+	var profile idp.Profile
+	if v.tenant.Settings.DemoClaims {
+		profile = idp.DemoProfile(a.Address, v.now)
+	}
 	return idp.Completion{
 		TenantID: v.tenant.ID, LinkID: a.link.ID, Verifier: a.verifier,
 		Browser: a.browser.Digest(), By: a.by,
 		User: idp.User{
 			TenantID: v.tenant.ID, ID: idp.UserID(idp.NewID(v.now)), Subject: idp.NewSubject(),
-			Address: a.Address, Verified: true, Locale: a.Locale, CreatedAt: v.now,
+			Address: a.Address, Verified: true, Locale: a.Locale, Profile: profile, CreatedAt: v.now,
 		},
 		SignUp: v.tenant.Settings.SignUp,
 		Session: idp.Session{

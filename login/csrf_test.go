@@ -16,6 +16,8 @@ func TestPostsThatAreNotOurPagesAreForbidden(t *testing.T) {
 	b := w.browser()
 	loginForm := b.get(w.loginPath(w.acme, w.request("web"))).form(t, "/auth/login")
 	loginForm.fields.Set("email", "ann@example.org")
+	cancelForm := loginForm
+	cancelForm.action = strings.Replace(loginForm.action, "/auth/login", "/auth/cancel", 1)
 	waiting := b.get(b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org"))
 	codeForm, resendForm := waiting.form(t, "/auth/code"), waiting.form(t, "/auth/resend")
 	link := w.send()
@@ -43,7 +45,7 @@ func TestPostsThatAreNotOurPagesAreForbidden(t *testing.T) {
 		{"no token", http.Header{"Sec-Fetch-Site": {"same-origin"}}, func(v url.Values) { v.Del("form_token") }},
 		{"a token of another form", http.Header{"Sec-Fetch-Site": {"same-origin"}}, func(v url.Values) { v.Set("form_token", strings.Repeat("A", 43)) }},
 	}
-	for _, f := range []form{loginForm, codeForm, resendForm, verifyForm, finishForm, consentForm} {
+	for _, f := range []form{loginForm, cancelForm, codeForm, resendForm, verifyForm, finishForm, consentForm} {
 		for _, s := range senders {
 			t.Run(f.action+" "+s.name, func(t *testing.T) {
 				body := url.Values{}

@@ -2,6 +2,7 @@
 // page with its relay code, the mailed link, consent, and the browser's session.
 //
 //	GET  /auth/login ---------- the address page; nothing is written
+//	POST /auth/cancel --------- access_denied to the client
 //	POST /auth/login ---------- flow and outbox entry, 303 to the waiting page
 //	GET  /auth/waiting -------- asked: the page; completed: on to the client, once
 //	GET  /auth/waiting/state -- the same as JSON, for the page's script

@@ -81,6 +81,7 @@ func checkPublicURL(text string) error {
 // Routes mounts the pages under an issuer's base.
 func (h *Handler) Routes(r chi.Router) {
 	r.Handle("/auth/login", h.page(methods{get: h.askAddress, post: h.takeAddress}))
+	r.Handle("/auth/cancel", h.page(methods{post: h.cancel}))
 	r.Handle("/auth/waiting", h.page(methods{get: h.waiting}))
 	r.Handle("/auth/waiting/state", h.page(methods{get: h.waitingState}))
 	r.Handle("/auth/resend", h.page(methods{post: h.resend}))

@@ -216,9 +216,16 @@ func TestTheLoginPagePrefillsAndWritesNothing(t *testing.T) {
 		if diff := cmp.Diff([]string{"FindClient"}, w.store.drain()); diff != "" || w.outbox.waiting() != 0 {
 			t.Errorf("touched the store: %s", diff)
 		}
-		got := b.submit(p, "/auth/login", url.Values{"action": {"cancel"}}).answered(t, "web")
-		if got.Get("error") != "access_denied" {
-			t.Errorf("cancel answers %v", got)
+		f := p.form(t, "/auth/login")
+		f.fields.Set("action", "cancel")
+		paths := []string{strings.Replace(f.action, "/auth/login", "/auth/cancel", 1)}
+		if want == "" {
+			paths = append(paths, f.action)
+		}
+		for _, path := range paths {
+			if got := b.post(path, f.fields).answered(t, "web"); got.Get("error") != "access_denied" {
+				t.Errorf("cancel at %s answers %v", path, got)
+			}
 		}
 	}
 }
