@@ -3,6 +3,7 @@ package keys
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -22,11 +23,19 @@ type algorithm struct {
 	sign func(key crypto.Signer, input []byte) ([]byte, error)
 }
 
-// algorithms are those that every tenant has a key of, in the order of the JWKS.
+// algorithms are those that keys can be made for, in the order of the JWKS.
+// RS256 and PS256 have RSA keys of their own: a key that says what it is for
+// (RFC 7517 §4.4) is never taken for the other.
 var algorithms = []algorithm{
 	{name: idp.RS256, make: makeRSA, fits: fitsRSA, sign: signRS256},
+	{name: idp.PS256, make: makeRSA, fits: fitsRSA, sign: signPS256},
 	{name: idp.ES256, make: makeP256, fits: fitsP256, sign: signES256},
+	{name: idp.EdDSA, make: makeEd25519, fits: fitsEd25519, sign: signEdDSA},
 }
+
+// usual are the algorithms that every tenant has keys of from its first request
+// on: what clients use unless they choose. Others are made at first need.
+var usual = []idp.Alg{idp.RS256, idp.ES256}
 
 const rsaBits = 2048
 
@@ -49,6 +58,27 @@ func fitsRSA(key crypto.Signer) bool {
 func signRS256(key crypto.Signer, input []byte) ([]byte, error) {
 	sum := sha256.Sum256(input)
 	return key.Sign(rand.Reader, sum[:], crypto.SHA256)
+}
+
+// signPS256 is RSASSA-PSS with SHA-256, the salt as long as the hash (RFC 7518 §3.5).
+func signPS256(key crypto.Signer, input []byte) ([]byte, error) {
+	sum := sha256.Sum256(input)
+	return key.Sign(rand.Reader, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
+}
+
+func makeEd25519() (crypto.Signer, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	return key, err
+}
+
+func fitsEd25519(key crypto.Signer) bool {
+	_, ok := key.(ed25519.PrivateKey)
+	return ok
+}
+
+// signEdDSA is Ed25519 over the input itself (RFC 8037 §3.1).
+func signEdDSA(key crypto.Signer, input []byte) ([]byte, error) {
+	return key.Sign(rand.Reader, input, crypto.Hash(0))
 }
 
 func makeP256() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }

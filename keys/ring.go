@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,15 +16,13 @@ const (
 	// freshFor is how long a tenant's keys are used before they are read again, so
 	// that a rotation by another process counts within a second.
 	freshFor = 700 * time.Millisecond
+	// missRest is how old the keys must be to be read again for a key id that is not
+	// among them.
+	missRest = 50 * time.Millisecond
 	// staleFor is how long they are still used while the store cannot be read.
 	staleFor = time.Minute
 	// maxTenants bounds how many tenants' keys are kept ready.
 	maxTenants = 2048
-	// announced is how long before its use a rotated key is in the JWKS, for
-	// relying parties that cache it.
-	announced = time.Hour
-	// RetireMargin is how long after the last token under it a key is still shown.
-	RetireMargin = time.Hour
 )
 
 // Ring holds the tenants' signing keys: it makes them at first need, keeps them
@@ -44,18 +43,34 @@ type tenantKeys struct {
 	reading chan struct{}
 }
 
+// take waits for the right to read the store.
+func (k *tenantKeys) take(ctx context.Context) error {
+	select {
+	case k.reading <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("signing keys: %w", ctx.Err())
+	}
+}
+
+func (k *tenantKeys) release() { <-k.reading }
+
 // NewRing makes a ring over a store, whose private keys the box seals.
 func NewRing(store Store, box *Box, clock func() time.Time) *Ring {
 	return &Ring{store: store, box: box, clock: clock, tenants: make(map[idp.TenantID]*tenantKeys)}
 }
 
 // Signer gives the tenant's active key of an algorithm: the newest that signing
-// has begun with. idp.ErrNotFound for an algorithm that no keys are made for.
+// has begun with. One that the tenant has no key of yet gets its first.
+// idp.ErrNotFound for an algorithm that no keys are made for.
 func (r *Ring) Signer(ctx context.Context, t idp.TenantID, alg idp.Alg) (idp.Signer, error) {
 	if _, err := algorithmOf(alg); err != nil {
 		return nil, err
 	}
 	set, err := r.keys(ctx, t)
+	if err == nil && set.newest(alg) == nil {
+		set, err = r.begin(ctx, t, alg)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -73,6 +88,13 @@ func (r *Ring) Find(ctx context.Context, t idp.TenantID, kid string) (idp.Public
 		return idp.PublicKey{}, err
 	}
 	k := set.find(kid)
+	if k == nil && r.clock().Sub(set.read) > 0 {
+		// Another replica may have made it since.
+		if set, err = r.reread(ctx, t, set); err != nil {
+			return idp.PublicKey{}, err
+		}
+		k = set.find(kid)
+	}
 	if k == nil || (!k.row.RetiredAt.IsZero() && !k.row.RetiredAt.After(r.clock())) {
 		return idp.PublicKey{}, fmt.Errorf("signing key: %w", idp.ErrNotFound)
 	}
@@ -87,36 +109,6 @@ func (r *Ring) JWKS(ctx context.Context, t idp.TenantID) ([]byte, error) {
 		return nil, err
 	}
 	return set.jwks, nil
-}
-
-// Rotate adds the next generation of each algorithm: active at once, or one
-// hour from now, when relying parties know it. Older keys stay in the JWKS until
-// no token under them is alive. idp.ErrConflict if another rotation was faster.
-func (r *Ring) Rotate(ctx context.Context, t idp.TenantID, now bool) ([]idp.SigningKey, error) {
-	at := r.clock()
-	set, err := r.read(ctx, t, nil)
-	if err != nil {
-		return nil, err
-	}
-	activeFrom := at.Add(announced)
-	if now {
-		activeFrom = at
-	}
-	added := make([]idp.SigningKey, 0, len(algorithms))
-	for _, alg := range algorithms {
-		row, err := generate(r.box, t, alg, set.newest(alg.name).row.Generation+1, at, activeFrom)
-		if err != nil {
-			return added, err
-		}
-		if err := r.store.AddSigningKey(ctx, row, activeFrom.Add(idp.AccessTokenLife+RetireMargin)); err != nil {
-			return added, fmt.Errorf("add %s key: %w", alg.name, err)
-		}
-		added = append(added, row)
-	}
-	r.mu.Lock()
-	delete(r.tenants, t)
-	r.mu.Unlock()
-	return added, nil
 }
 
 // keys gives a tenant's keys as they were at most freshFor ago. While one
@@ -134,15 +126,53 @@ func (r *Ring) keys(ctx context.Context, t idp.TenantID) (*keySet, error) {
 		default:
 			return set, nil
 		}
-	} else {
-		select {
-		case place.reading <- struct{}{}:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("signing keys: %w", ctx.Err())
-		}
+	} else if err := place.take(ctx); err != nil {
+		return nil, err
 	}
-	defer func() { <-place.reading }()
+	defer place.release()
 	return r.refresh(ctx, t, place)
+}
+
+// begin makes the tenant's first key of an algorithm.
+func (r *Ring) begin(ctx context.Context, t idp.TenantID, alg idp.Alg) (*keySet, error) {
+	place := r.place(t)
+	if err := place.take(ctx); err != nil {
+		return nil, err
+	}
+	defer place.release()
+	former := place.set.Load()
+	if former != nil && former.newest(alg) != nil {
+		return former, nil
+	}
+	set, err := r.read(ctx, t, alg, former)
+	if err != nil {
+		return nil, err
+	}
+	place.set.Store(set)
+	return set, nil
+}
+
+// reread reads the keys anew for a key id that the given set lacks. Made-up ids
+// cost one read in a missRest at most.
+func (r *Ring) reread(ctx context.Context, t idp.TenantID, lacking *keySet) (*keySet, error) {
+	if r.clock().Sub(lacking.read) < missRest {
+		return lacking, nil
+	}
+	place := r.place(t)
+	if err := place.take(ctx); err != nil {
+		return nil, err
+	}
+	defer place.release()
+	former := place.set.Load()
+	if former != nil && former.read.After(lacking.read) {
+		return former, nil
+	}
+	set, err := r.read(ctx, t, "", former)
+	if err != nil {
+		return lacking, nil //nolint:nilerr // what was read a moment ago is still good
+	}
+	place.set.Store(set)
+	return set, nil
 }
 
 // refresh reads the keys anew, unless someone has while this caller waited.
@@ -151,7 +181,7 @@ func (r *Ring) refresh(ctx context.Context, t idp.TenantID, place *tenantKeys) (
 	if former != nil && r.clock().Sub(former.read) < freshFor {
 		return former, nil
 	}
-	set, err := r.read(ctx, t, former)
+	set, err := r.read(ctx, t, "", former)
 	if err != nil {
 		if former != nil && r.clock().Sub(former.read) < staleFor {
 			return former, nil // what was read a moment ago is still good
@@ -179,16 +209,17 @@ func (r *Ring) place(t idp.TenantID) *tenantKeys {
 	return place
 }
 
-// read gives the stored keys, and makes the first of each algorithm that has
-// none. Where another replica makes it at the same time, the store lets one in
-// and both use that.
-func (r *Ring) read(ctx context.Context, t idp.TenantID, former *keySet) (*keySet, error) {
+// read gives the stored keys, after it made what is due: the first of each
+// usual algorithm and of the one that is wanted, and the next of those whose
+// time is over. Where another replica makes it at the same time, the store lets
+// one in and both use that.
+func (r *Ring) read(ctx context.Context, t idp.TenantID, wanted idp.Alg, former *keySet) (*keySet, error) {
 	now := r.clock()
 	rows, err := r.store.SigningKeys(ctx, t, now)
 	if err != nil {
 		return nil, fmt.Errorf("signing keys: %w", err)
 	}
-	missing := missingFrom(rows)
+	missing := missingFrom(rows, wanted)
 	for _, alg := range missing {
 		row, err := generate(r.box, t, alg, 1, now, now)
 		if err != nil {
@@ -199,27 +230,38 @@ func (r *Ring) read(ctx context.Context, t idp.TenantID, former *keySet) (*keySe
 			return nil, fmt.Errorf("add first %s key: %w", alg.name, err)
 		}
 	}
-	if len(missing) > 0 {
+	rotated, err := r.rotateDue(ctx, t, rows)
+	if err != nil {
+		return nil, err
+	}
+	if len(missing) > 0 || rotated {
 		if rows, err = r.store.SigningKeys(ctx, t, now); err != nil {
 			return nil, fmt.Errorf("signing keys: %w", err)
 		}
-		if still := missingFrom(rows); len(still) > 0 {
+		if still := missingFrom(rows, wanted); len(still) > 0 {
 			return nil, fmt.Errorf("tenant %s has no %s key and a first one exists already: %w", t, still[0].name, idp.ErrConflict)
 		}
 	}
 	return newKeySet(r.box, rows, former, now)
 }
 
-func missingFrom(rows []idp.SigningKey) []algorithm {
+func missingFrom(rows []idp.SigningKey, wanted idp.Alg) []algorithm {
 	var missing []algorithm
 	for _, alg := range algorithms {
-		found := false
-		for _, row := range rows {
-			found = found || row.Alg == alg.name
-		}
-		if !found {
+		needed := alg.name == wanted || slices.Contains(usual, alg.name)
+		if needed && newestOf(rows, alg.name).Generation == 0 {
 			missing = append(missing, alg)
 		}
 	}
 	return missing
+}
+
+// newestOf is the newest row of an algorithm; its zero value if there is none.
+func newestOf(rows []idp.SigningKey, alg idp.Alg) (newest idp.SigningKey) {
+	for _, row := range rows {
+		if row.Alg == alg && row.Generation > newest.Generation {
+			newest = row
+		}
+	}
+	return newest
 }

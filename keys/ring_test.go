@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/json"
@@ -116,7 +117,7 @@ func published(t *testing.T, r *keys.Ring, tenant idp.TenantID) []string {
 
 func TestSignaturesVerifyUnderThePublishedKey(t *testing.T) {
 	ring := keys.NewRing(&memory{}, newBox(t, 1), newClock().now)
-	for _, alg := range []idp.Alg{idp.RS256, idp.ES256} {
+	for _, alg := range idp.Algs {
 		signer, err := ring.Signer(t.Context(), "a", alg)
 		if err != nil {
 			t.Fatal(err)
@@ -129,22 +130,38 @@ func TestSignaturesVerifyUnderThePublishedKey(t *testing.T) {
 		if err != nil || public.Alg != alg || public.KID != signer.KID() {
 			t.Fatal(public, err)
 		}
-		sum := sha256.Sum256([]byte("header.payload"))
-		switch k := public.Key.(type) {
-		case *rsa.PublicKey:
-			err = rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], signature)
-		case *ecdsa.PublicKey:
-			if len(signature) != 64 || !ecdsa.Verify(k, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:])) {
-				err = errors.New("bad signature")
-			}
-		}
-		if err != nil {
+		if err := verify(alg, public.Key, []byte("header.payload"), signature); err != nil {
 			t.Errorf("%s: %v", alg, err)
 		}
+		if verify(alg, public.Key, []byte("header.other"), signature) == nil {
+			t.Errorf("%s: verifies another text", alg)
+		}
 	}
-	if _, err := ring.Signer(t.Context(), "a", "none"); !errors.Is(err, idp.ErrNotFound) {
+	if _, err := ring.Signer(t.Context(), "a", idp.AlgNone); !errors.Is(err, idp.ErrNotFound) {
 		t.Errorf("a signer for none: %v", err)
 	}
+}
+
+// verify checks by the standard library alone what each algorithm's RFC says.
+func verify(alg idp.Alg, key crypto.PublicKey, input, signature []byte) error {
+	sum := sha256.Sum256(input)
+	good := false
+	switch k := key.(type) {
+	case *rsa.PublicKey:
+		if alg == idp.PS256 {
+			return rsa.VerifyPSS(k, crypto.SHA256, sum[:], signature, &rsa.PSSOptions{SaltLength: sha256.Size})
+		}
+		return rsa.VerifyPKCS1v15(k, crypto.SHA256, sum[:], signature)
+	case *ecdsa.PublicKey:
+		good = len(signature) == 64 &&
+			ecdsa.Verify(k, sum[:], new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	case ed25519.PublicKey:
+		good = ed25519.Verify(k, input, signature)
+	}
+	if !good {
+		return errors.New("bad signature")
+	}
+	return nil
 }
 
 func TestTenantsHaveKeysOfTheirOwn(t *testing.T) {
@@ -196,7 +213,7 @@ func TestARotationByAnotherProcessCountsWithinASecond(t *testing.T) {
 	if got := published(t, here, "a"); len(got) != 4 {
 		t.Errorf("published: %v", got)
 	}
-	now.move(idp.AccessTokenLife + keys.RetireMargin)
+	now.move(idp.MaxAccessTokenLife + keys.RetireMargin)
 	if _, err := here.Find(t.Context(), "a", first); !errors.Is(err, idp.ErrNotFound) {
 		t.Errorf("the former key still counts: %v", err)
 	}
