@@ -22,46 +22,6 @@ type Client struct {
 	CreatedAt time.Time
 }
 
-// ClientMetadata are a client's settings; names follow RFC 7591 §2 where it has one.
-type ClientMetadata struct {
-	Name                   string       `json:"client_name"`
-	AuthMethods            []AuthMethod `json:"auth_methods"` // those it may use; {none} makes it public
-	GrantTypes             []string     `json:"grant_types"`
-	RedirectURIs           []string     `json:"redirect_uris"`
-	PostLogoutRedirectURIs []string     `json:"post_logout_redirect_uris,omitempty"`
-	// Origins may call the endpoints from a browser, beside those of the redirect URIs.
-	Origins        []string `json:"origins,omitempty"`
-	ThirdParty     bool     `json:"third_party,omitempty"` // asks for consent
-	PKCE           PKCE     `json:"pkce,omitempty"`
-	Finish         Finish   `json:"finish,omitempty"`
-	IDTokenAlg     Alg      `json:"id_token_signed_response_alg,omitempty"`
-	AccessTokenAlg Alg      `json:"access_token_signed_response_alg,omitempty"`
-	// UserinfoAlg, if set, makes userinfo a signed JWT (OpenID Connect Core §5.3.2).
-	UserinfoAlg Alg `json:"userinfo_signed_response_alg,omitempty"`
-	// OpaqueTokens makes access tokens that only this provider can read, where the
-	// resource does not say otherwise.
-	OpaqueTokens bool `json:"opaque_access_tokens,omitempty"`
-	// Scopes are those of the tenant's APIs that it may ask for. Empty is all of
-	// them for its users' sake, and none for its own (client_credentials).
-	Scopes []string `json:"scopes,omitempty"`
-	// DefaultResource is what its access tokens are for where it names no resource.
-	DefaultResource string `json:"default_resource,omitempty"`
-
-	SubjectType         SubjectType `json:"subject_type,omitempty"`
-	SectorIdentifierURI string      `json:"sector_identifier_uri,omitempty"`
-
-	DefaultMaxAge   *int64   `json:"default_max_age,omitempty"`   // seconds
-	RequireAuthTime bool     `json:"require_auth_time,omitempty"` // auth_time is in every ID token anyway
-	DefaultACR      []string `json:"default_acr_values,omitempty"`
-	// RequestObjectAlg, if set, is the only one its request objects may be signed
-	// with; AlgNone lets them come unsigned (OpenID Connect Core §6).
-	RequestObjectAlg Alg      `json:"request_object_signing_alg,omitempty"`
-	RequestURIs      []string `json:"request_uris,omitempty"`
-
-	ClientURI        string `json:"client_uri,omitempty"`
-	InitiateLoginURI string `json:"initiate_login_uri,omitempty"`
-}
-
 // AuthMethod is how a client proves itself at the token endpoint (OpenID Connect Core §9).
 type AuthMethod string
 
@@ -70,6 +30,8 @@ const (
 	AuthNone  AuthMethod = "none"
 	AuthBasic AuthMethod = "client_secret_basic"
 	AuthPost  AuthMethod = "client_secret_post"
+	// AuthPrivateKey is a JWT signed with the client's own key (RFC 7523 §2.2).
+	AuthPrivateKey AuthMethod = "private_key_jwt"
 )
 
 // Grant types (RFC 6749 §4, §6).
@@ -184,6 +146,9 @@ func (c Client) Validate() error {
 	if err := m.validateAuth(len(c.Secrets)); err != nil {
 		return err
 	}
+	if err := m.validateKeys(); err != nil {
+		return err
+	}
 	if m.Finish != FinishDefault && m.Finish != FinishLink && m.Finish != FinishWaiting {
 		return fmt.Errorf("finish %q: link or waiting", m.Finish)
 	}
@@ -199,6 +164,9 @@ func (c Client) Validate() error {
 		return err
 	}
 	if err := m.validateRequests(); err != nil {
+		return err
+	}
+	if err := m.validateChoices(); err != nil {
 		return err
 	}
 	return m.validateURIs()
@@ -229,64 +197,6 @@ func (m ClientMetadata) validateRequests() error {
 		bare, _, _ := strings.Cut(uri, "#")
 		if err := validWebURI(bare); err != nil || !strings.HasPrefix(uri, "https://") {
 			return fmt.Errorf("request URI %q: an https URI", uri)
-		}
-	}
-	return nil
-}
-
-func (m ClientMetadata) validateAuth(secrets int) error {
-	if len(m.AuthMethods) == 0 {
-		return errors.New("no client authentication method")
-	}
-	for _, method := range m.AuthMethods {
-		if method != AuthNone && method != AuthBasic && method != AuthPost {
-			return fmt.Errorf("client authentication method %q: none, client_secret_basic or client_secret_post", method)
-		}
-	}
-	public := slices.Contains(m.AuthMethods, AuthNone)
-	if public && (len(m.AuthMethods) > 1 || secrets > 0) {
-		return errors.New("a public client has no other authentication method and no secret")
-	}
-	if !public && (secrets == 0 || secrets > 2) {
-		return errors.New("a confidential client has one secret, or two while one is replaced")
-	}
-	for _, grantType := range m.GrantTypes {
-		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}, grantType) {
-			return fmt.Errorf("grant type %q: authorization_code, refresh_token or client_credentials", grantType)
-		}
-		if public && grantType == GrantClientCredentials {
-			return errors.New("a public client cannot have the grant type client_credentials")
-		}
-	}
-	return nil
-}
-
-func (m ClientMetadata) validateURIs() error {
-	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, GrantAuthorizationCode) {
-		return errors.New("no redirect URI")
-	}
-	for _, uri := range m.RedirectURIs {
-		if err := ValidRedirectURI(uri); err != nil {
-			return fmt.Errorf("redirect URI %q: %w", uri, err)
-		}
-	}
-	for _, uri := range m.PostLogoutRedirectURIs {
-		if err := ValidRedirectURI(uri); err != nil {
-			return fmt.Errorf("post-logout redirect URI %q: %w", uri, err)
-		}
-	}
-	for _, origin := range m.Origins {
-		u, err := url.Parse(origin)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || origin != u.Scheme+"://"+u.Host {
-			return fmt.Errorf("origin %q: scheme, host and port only, such as https://app.example", origin)
-		}
-	}
-	for _, uri := range []string{m.ClientURI, m.InitiateLoginURI} {
-		if uri == "" {
-			continue
-		}
-		if err := validWebURI(uri); err != nil {
-			return fmt.Errorf("URI %q: %w", uri, err)
 		}
 	}
 	return nil

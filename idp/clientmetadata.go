@@ -1,0 +1,181 @@
+package idp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+)
+
+// ClientMetadata are a client's settings. Names follow RFC 7591 §2, OpenID
+// Connect Registration §2 and the logout specifications where they have one;
+// what has none is the operator's alone and cannot be registered.
+type ClientMetadata struct {
+	Name                   string       `json:"client_name"`
+	AuthMethods            []AuthMethod `json:"auth_methods"` // those it may use; {none} makes it public
+	GrantTypes             []string     `json:"grant_types"`
+	RedirectURIs           []string     `json:"redirect_uris"`
+	PostLogoutRedirectURIs []string     `json:"post_logout_redirect_uris,omitempty"`
+	// Origins may call the endpoints from a browser, beside those of the redirect URIs.
+	Origins        []string        `json:"origins,omitempty"`
+	ThirdParty     bool            `json:"third_party,omitempty"` // asks for consent
+	PKCE           PKCE            `json:"pkce,omitempty"`
+	Finish         Finish          `json:"finish,omitempty"`
+	Profile        SecurityProfile `json:"profile,omitempty"`
+	IDTokenAlg     Alg             `json:"id_token_signed_response_alg,omitempty"`
+	AccessTokenAlg Alg             `json:"access_token_signed_response_alg,omitempty"`
+	// UserinfoAlg, if set, makes userinfo a signed JWT (OpenID Connect Core §5.3.2).
+	UserinfoAlg Alg `json:"userinfo_signed_response_alg,omitempty"`
+	// OpaqueTokens makes access tokens that only this provider can read, where the
+	// resource does not say otherwise.
+	OpaqueTokens bool `json:"opaque_access_tokens,omitempty"`
+	// Scopes are those of the tenant's APIs that it may ask for. Empty is all of
+	// them for its users' sake, and none for its own (client_credentials).
+	Scopes []string `json:"scopes,omitempty"`
+	// DefaultResource is what its access tokens are for where it names no resource.
+	DefaultResource string `json:"default_resource,omitempty"`
+
+	// JWKS or JWKSURI hold the keys that the client signs with.
+	JWKS         json.RawMessage `json:"jwks,omitempty"`
+	JWKSURI      string          `json:"jwks_uri,omitempty"`
+	AssertionAlg Alg             `json:"token_endpoint_auth_signing_alg,omitempty"` // empty: any that is supported
+
+	ApplicationType ApplicationType `json:"application_type,omitempty"`
+	ResponseTypes   []string        `json:"response_types,omitempty"`
+	Contacts        []string        `json:"contacts,omitempty"`
+	SoftwareID      string          `json:"software_id,omitempty"`
+	SoftwareVersion string          `json:"software_version,omitempty"`
+
+	ClientURI        string `json:"client_uri,omitempty"`
+	LogoURI          string `json:"logo_uri,omitempty"`
+	PolicyURI        string `json:"policy_uri,omitempty"`
+	TermsURI         string `json:"tos_uri,omitempty"`
+	InitiateLoginURI string `json:"initiate_login_uri,omitempty"`
+
+	SubjectType         SubjectType `json:"subject_type,omitempty"`
+	SectorIdentifierURI string      `json:"sector_identifier_uri,omitempty"`
+
+	DefaultMaxAge   *int64   `json:"default_max_age,omitempty"`   // seconds
+	RequireAuthTime bool     `json:"require_auth_time,omitempty"` // auth_time is in every ID token anyway
+	DefaultACR      []string `json:"default_acr_values,omitempty"`
+	// RequestObjectAlg, if set, is the only one its request objects may be signed
+	// with; AlgNone lets them come unsigned (OpenID Connect Core §6).
+	RequestObjectAlg Alg      `json:"request_object_signing_alg,omitempty"`
+	RequestURIs      []string `json:"request_uris,omitempty"`
+
+	BackchannelLogoutURI              string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSessionRequired  bool   `json:"backchannel_logout_session_required,omitempty"`
+	FrontchannelLogoutURI             string `json:"frontchannel_logout_uri,omitempty"`
+	FrontchannelLogoutSessionRequired bool   `json:"frontchannel_logout_session_required,omitempty"`
+
+	RequirePushedRequests bool `json:"require_pushed_authorization_requests,omitempty"` // RFC 9126 §6
+	DPoPBoundTokens       bool `json:"dpop_bound_access_tokens,omitempty"`              // RFC 9449 §5.2
+}
+
+// SecurityProfile is what a client is held to as a whole.
+type SecurityProfile string
+
+// Security profiles. The zero value is plain OpenID Connect.
+const (
+	ProfileDefault SecurityProfile = ""
+	// ProfileFAPI2 is the FAPI 2.0 Security Profile.
+	ProfileFAPI2 SecurityProfile = "fapi2_security"
+)
+
+// ApplicationType is a client's kind (OpenID Connect Registration §2).
+type ApplicationType string
+
+// Application types. The zero value is web.
+const (
+	ApplicationDefault ApplicationType = ""
+	ApplicationWeb     ApplicationType = "web"
+	ApplicationNative  ApplicationType = "native"
+)
+
+func (m ClientMetadata) validateAuth(secrets int) error {
+	if len(m.AuthMethods) == 0 {
+		return errors.New("no client authentication method")
+	}
+	for _, method := range m.AuthMethods {
+		if !slices.Contains(authMethods, method) {
+			return fmt.Errorf("client authentication method %q: none, client_secret_basic, client_secret_post or private_key_jwt", method)
+		}
+	}
+	public := slices.Contains(m.AuthMethods, AuthNone)
+	secret := slices.Contains(m.AuthMethods, AuthBasic) || slices.Contains(m.AuthMethods, AuthPost)
+	switch {
+	case public && (len(m.AuthMethods) > 1 || secrets > 0):
+		return errors.New("a public client has no other authentication method and no secret")
+	case secret && (secrets == 0 || secrets > 2):
+		return errors.New("a client with a secret has one, or two while one is replaced")
+	case !secret && secrets > 0:
+		return errors.New("a client that signs with its own key has no secret")
+	}
+	for _, grantType := range m.GrantTypes {
+		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}, grantType) {
+			return fmt.Errorf("grant type %q: authorization_code, refresh_token or client_credentials", grantType)
+		}
+		if public && grantType == GrantClientCredentials {
+			return errors.New("a public client cannot have the grant type client_credentials")
+		}
+	}
+	return nil
+}
+
+// authMethods are all that are known.
+var authMethods = []AuthMethod{AuthNone, AuthBasic, AuthPost, AuthPrivateKey}
+
+// validateChoices checks what has few values.
+func (m ClientMetadata) validateChoices() error {
+	switch {
+	case m.ApplicationType != ApplicationDefault && m.ApplicationType != ApplicationWeb && m.ApplicationType != ApplicationNative:
+		return fmt.Errorf("application_type %q: web or native", m.ApplicationType)
+	case m.Profile != ProfileDefault && m.Profile != ProfileFAPI2:
+		return fmt.Errorf("profile %q: fapi2_security or none", m.Profile)
+	case m.AssertionAlg != "" && !slices.Contains(AssertionAlgs, m.AssertionAlg):
+		return fmt.Errorf("token_endpoint_auth_signing_alg %q: RS, PS or ES with 256, 384 or 512, or EdDSA", m.AssertionAlg)
+	}
+	for _, responseType := range m.ResponseTypes {
+		if responseType != "code" {
+			return fmt.Errorf("response type %q: code", responseType)
+		}
+	}
+	return nil
+}
+
+func (m ClientMetadata) validateURIs() error {
+	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, GrantAuthorizationCode) {
+		return errors.New("no redirect URI")
+	}
+	for _, uri := range m.RedirectURIs {
+		if err := ValidRedirectURI(uri); err != nil {
+			return fmt.Errorf("redirect URI %q: %w", uri, err)
+		}
+	}
+	for _, uri := range m.PostLogoutRedirectURIs {
+		if err := ValidRedirectURI(uri); err != nil {
+			return fmt.Errorf("post-logout redirect URI %q: %w", uri, err)
+		}
+	}
+	for _, origin := range m.Origins {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || origin != u.Scheme+"://"+u.Host {
+			return fmt.Errorf("origin %q: scheme, host and port only, such as https://app.example", origin)
+		}
+	}
+	for _, uri := range m.webURIs() {
+		if err := validWebURI(uri); err != nil {
+			return fmt.Errorf("URI %q: %w", uri, err)
+		}
+	}
+	return nil
+}
+
+// webURIs are those that are set, of pages and documents of the client.
+func (m ClientMetadata) webURIs() []string {
+	return slices.DeleteFunc([]string{
+		m.ClientURI, m.LogoURI, m.PolicyURI, m.TermsURI, m.InitiateLoginURI, m.JWKSURI,
+		m.SectorIdentifierURI, m.BackchannelLogoutURI, m.FrontchannelLogoutURI,
+	}, func(uri string) bool { return uri == "" })
+}
