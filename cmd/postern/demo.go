@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"postern/dev"
 	"postern/idp"
@@ -18,14 +19,7 @@ import (
 // fits the clients' redirect URIs to the public URL of this run.
 func makeDemo(ctx context.Context, term *terminal, store storage.Store, box *keys.Box, public *url.URL) (dev.Config, error) {
 	now := term.clock()
-	t, err := store.FindTenantBySlug(ctx, demoSlug)
-	if errors.Is(err, idp.ErrNotFound) {
-		t = idp.Tenant{
-			ID: idp.TenantID(idp.NewID(now)), Slug: demoSlug, Name: "Demo", CreatedAt: now,
-			Settings: idp.TenantSettings{OpenRegistration: true},
-		}
-		err = store.CreateTenant(ctx, t)
-	}
+	t, err := demoTenant(ctx, store, now)
 	if err != nil {
 		return dev.Config{}, fmt.Errorf("demo tenant: %w", err)
 	}
@@ -44,6 +38,24 @@ func makeDemo(ctx context.Context, term *terminal, store storage.Store, box *key
 		PublicURL: public.String(), Issuer: t.Issuer(public.String()), Clock: term.clock, Log: term.log,
 		WebClientID: string(web.ID), WebClientSecret: secret, SPAClientID: string(spa.ID),
 	}, nil
+}
+
+// demoTenant finds or makes the tenant. Of several processes that start at
+// once, one makes it and all use it.
+func demoTenant(ctx context.Context, store storage.Store, now time.Time) (idp.Tenant, error) {
+	t, err := store.FindTenantBySlug(ctx, demoSlug)
+	if !errors.Is(err, idp.ErrNotFound) {
+		return t, err
+	}
+	t = idp.Tenant{
+		ID: idp.TenantID(idp.NewID(now)), Slug: demoSlug, Name: "Demo", CreatedAt: now,
+		Settings: idp.TenantSettings{OpenRegistration: true},
+	}
+	err = store.CreateTenant(ctx, t)
+	if errors.Is(err, idp.ErrConflict) {
+		return store.FindTenantBySlug(ctx, demoSlug)
+	}
+	return t, err
 }
 
 func putClient(ctx context.Context, store storage.Store, client idp.Client) error {

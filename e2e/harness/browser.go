@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -18,6 +19,8 @@ type Browser struct {
 	client *http.Client
 	// Agent is its User-Agent.
 	Agent string
+	// Header is sent with every request besides.
+	Header http.Header
 	// Stop tells which addresses redirects are not followed to; nil follows all.
 	Stop func(*url.URL) bool
 }
@@ -137,6 +140,7 @@ func (b *Browser) once(method string, target *url.URL, relation string, form url
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(r.Header, b.Header)
 	r.Header.Set("User-Agent", b.Agent)
 	r.Header.Set("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
 	r.Header.Set("Accept-Language", "en")
