@@ -20,6 +20,9 @@ type Client struct {
 	Secrets   []Digest
 	Metadata  ClientMetadata
 	CreatedAt time.Time
+	// Registration is the digest of its registration access token (RFC 7592 §3),
+	// for clients that registered themselves.
+	Registration Digest
 }
 
 // AuthMethod is how a client proves itself at the token endpoint (OpenID Connect Core §9).
@@ -94,6 +97,19 @@ func (c Client) AccessTokenAlg() Alg {
 		return c.Metadata.AccessTokenAlg
 	}
 	return ES256
+}
+
+// DefaultResource is what its access tokens are for where it names none.
+func (c Client) DefaultResource() []string {
+	if c.Metadata.DefaultResource == "" {
+		return nil
+	}
+	return []string{c.Metadata.DefaultResource}
+}
+
+// AllowsScope tells whether the client may ask for an API's scope for its users.
+func (c Client) AllowsScope(scope string) bool {
+	return len(c.Metadata.Scopes) == 0 || slices.Contains(c.Metadata.Scopes, scope)
 }
 
 // AllowsGrant tells whether the client may use a grant type.

@@ -44,6 +44,15 @@ const (
 // Offline tells whether the request asked for a refresh token.
 func (r AuthRequest) Offline() bool { return r.HasScope("offline_access") }
 
+// TokenLife is how long an access token of the request may live: an API's own
+// may outlive the usual ones.
+func (r AuthRequest) TokenLife() time.Duration {
+	if len(r.Resource) > 0 {
+		return MaxAccessTokenLife
+	}
+	return AccessTokenLife
+}
+
 // Redemption presents an authorization code (RFC 6749 §4.1.3).
 type Redemption struct {
 	TenantID    TenantID

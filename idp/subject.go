@@ -38,6 +38,12 @@ func (u User) SubjectAt(c Client, m MACer) string {
 	return base64.RawURLEncoding.EncodeToString(mac[:])
 }
 
+// Admits tells whether a request lets this user log in: it names nobody, or
+// the one whom the client knows by that sub.
+func (r AuthRequest) Admits(u User, c Client, m MACer) bool {
+	return r.Subject == "" || r.Subject == u.SubjectAt(c, m)
+}
+
 // sector is the host that pairwise subjects are computed for: that of the
 // sector identifier URI, or the one that all redirect URIs share.
 func (m ClientMetadata) sector() string {

@@ -110,7 +110,7 @@ func consentDue(client idp.Client, req idp.AuthRequest) bool {
 func newGrant(v *visit, req idp.AuthRequest) (idp.Grant, idp.Credential) {
 	id := idp.NewID(v.now)
 	code := idp.NewCredential(id)
-	life := idp.AccessTokenLife
+	life := req.TokenLife()
 	if req.Offline() {
 		life = idp.RefreshTokenLife
 	}

@@ -50,7 +50,7 @@ func (h *Handler) openConsent(v *visit, values url.Values) (asked, error) {
 		return a, refuse(http.StatusBadRequest, "bad_request", nil)
 	}
 	a.session, a.user, err = h.Sessions.Current(v.r)
-	if errors.Is(err, idp.ErrNotFound) || err == nil && !satisfies(a.session, a.user, c.request) {
+	if errors.Is(err, idp.ErrNotFound) || err == nil && (!c.request.Admits(a.user, c.client, h.Sealer) || !satisfies(a.session, c.request)) {
 		return a, errSignIn
 	}
 	return a, err
@@ -58,12 +58,10 @@ func (h *Handler) openConsent(v *visit, values url.Values) (asked, error) {
 
 // satisfies tells whether a session is one that the request asks for (OpenID
 // Connect Core §3.1.2.1), as of when the request came.
-func satisfies(s idp.Session, u idp.User, req idp.AuthRequest) bool {
+func satisfies(s idp.Session, req idp.AuthRequest) bool {
 	received := req.ReceivedAt.Truncate(time.Second)
 	signedIn := s.AuthTime.Truncate(time.Second)
 	switch {
-	case req.Subject != "" && req.Subject != u.Subject:
-		return false
 	case req.HasPrompt("login") && signedIn.Before(received):
 		return false
 	case req.MaxAge != nil && signedIn.Add(time.Duration(*req.MaxAge)*time.Second).Before(received):

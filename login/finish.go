@@ -37,7 +37,7 @@ func (h *Handler) conclude(w http.ResponseWriter, v *visit, flow own) error {
 	if err != nil {
 		return h.concluded(w, v, flow, err)
 	}
-	wrongPerson := flow.Request.Subject != "" && flow.Request.Subject != user.Subject
+	wrongPerson := !flow.Request.Admits(user, client, h.Sealer)
 	var grant idp.Grant
 	var code idp.Credential
 	if !wrongPerson && !consentDue(client, flow.Request) {

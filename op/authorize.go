@@ -95,7 +95,7 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, client idp.Cli
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return &clientError{req, fmt.Errorf("current session: %w", err)}
 	}
-	suffices := err == nil && suits(req, session, user, p.clock())
+	suffices := err == nil && req.Admits(user, client, p.sealer) && suits(req, session, user, p.clock())
 	consent := client.Metadata.ThirdParty || req.HasPrompt(promptConsent)
 	silent := req.HasPrompt(promptNone)
 	switch {
@@ -121,8 +121,6 @@ func suits(req idp.AuthRequest, session idp.Session, user idp.User, now time.Tim
 		return false
 	case req.MaxAge != nil && (*req.MaxAge == 0 || now.Sub(session.AuthTime) > time.Duration(*req.MaxAge)*time.Second):
 		return false
-	case req.Subject != "" && req.Subject != user.Subject:
-		return false
 	case len(req.EssentialACR) > 0 && !slices.Contains(req.EssentialACR, session.ACR):
 		return false
 	default:
@@ -134,7 +132,7 @@ func suits(req idp.AuthRequest, session idp.Session, user idp.User, now time.Tim
 func (p *Provider) grant(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, session idp.Session) error {
 	now := p.clock()
 	code := idp.NewCredential(idp.NewID(now))
-	life := idp.CodeLife + idp.AccessTokenLife
+	life := idp.CodeLife + req.TokenLife()
 	if req.Offline() {
 		life += idp.RefreshTokenLife
 	}

@@ -25,7 +25,7 @@ const (
 var prompts = []string{promptNone, promptLogin, promptConsent, promptSelectAccount, promptCreate}
 
 // scopes are those that mean something here; others are ignored (OpenID Connect Core §3.1.2.1).
-var scopes = []string{"openid", "email", "offline_access"}
+var scopes = []string{"openid", "profile", "email", "address", "phone", "offline_access"}
 
 // longest is how long the values of an authorization request may be.
 var longest = map[string]int{
@@ -111,7 +111,7 @@ type reading struct {
 // steps go in this order: how to answer is settled first.
 var steps = []func(*reading) error{
 	(*reading).answer, (*reading).wellFormed, (*reading).unsupported, (*reading).responseType, (*reading).prompt,
-	(*reading).scope, (*reading).challenge, (*reading).maxAge, (*reading).resource, (*reading).claims, (*reading).plain,
+	(*reading).resource, (*reading).scope, (*reading).challenge, (*reading).maxAge, (*reading).claims, (*reading).plain,
 }
 
 // answer reads state and response mode, with which errors are answered too.
@@ -203,8 +203,13 @@ func (d *reading) prompt() error {
 }
 
 func (d *reading) scope() error {
-	for _, scope := range strings.Fields(d.form.Get("scope")) {
-		if slices.Contains(scopes, scope) && !slices.Contains(d.req.Scope, scope) {
+	to, err := targetOf(d.tenant, d.client, d.req.Resource)
+	if err != nil {
+		return err
+	}
+	for _, scope := range to.within(strings.Fields(d.form.Get("scope"))) {
+		known := slices.Contains(scopes, scope) || d.client.AllowsScope(scope)
+		if known && !slices.Contains(d.req.Scope, scope) {
 			d.req.Scope = append(d.req.Scope, scope)
 		}
 	}
@@ -252,21 +257,19 @@ func (d *reading) maxAge() error {
 	return nil
 }
 
-// resource names where the access token shall count (RFC 8707 §2).
+// resource names the APIs where the access token shall count (RFC 8707 §2). The
+// client's default stands in where it names none.
 func (d *reading) resource() error {
-	for _, resource := range d.form["resource"] {
-		u, err := url.Parse(resource)
-		if err != nil || !u.IsAbs() || strings.Contains(resource, "#") || u.Host == "" && u.Opaque == "" {
-			return refuse("invalid_target", "resource must be an absolute URI without a fragment")
-		}
+	for _, resource := range or(d.form["resource"], d.client.DefaultResource()) {
 		if !slices.Contains(d.req.Resource, resource) {
 			d.req.Resource = append(d.req.Resource, resource)
 		}
 	}
 	if len(d.req.Resource) > maxResources {
-		return refuse("invalid_target", "at most %d resources", maxResources)
+		return invalidTarget("at most %d resources", maxResources)
 	}
-	return nil
+	_, err := targetOf(d.tenant, d.client, d.req.Resource)
+	return err
 }
 
 // plain reads what is passed on as it is.

@@ -82,7 +82,7 @@ func (p *Provider) tellRefresh(ctx context.Context, c idp.Client, refresh idp.Cr
 	}
 	return introspection{
 		Active: true, Scope: strings.Join(g.Request.Scope, " "), ClientID: g.ClientID,
-		Expires: g.RefreshExpires.Unix(), AuthTime: g.AuthTime.Unix(), Subject: user.Subject,
+		Expires: g.RefreshExpires.Unix(), AuthTime: g.AuthTime.Unix(), Subject: user.SubjectAt(c, p.sealer),
 		Issuer: tenant.Issuer(p.publicURL), ACR: g.ACR,
 	}, nil
 }

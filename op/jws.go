@@ -19,13 +19,14 @@ import (
 const (
 	typeIDToken     = "JWT"
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
+	typeUserinfo    = "userinfo+jwt"
 )
 
 // maxToken is the longest token that is looked at.
 const maxToken = 8 << 10
 
 // verified are the algorithms that our own tokens may be signed with.
-var verified = []jose.SignatureAlgorithm{jose.RS256, jose.ES256}
+var verified = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
 // errNoToken: this is no token of the tenant's, or not of the type asked for.
 var errNoToken = errors.New("not a token of this issuer")

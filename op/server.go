@@ -48,6 +48,12 @@ func (s *server) RefreshToken(ctx context.Context, r *zitadel.ClientRequest[oidc
 	return answered(ctx, answer, err)
 }
 
+// ClientCredentialsExchange is grant_type=client_credentials.
+func (s *server) ClientCredentialsExchange(ctx context.Context, r *zitadel.ClientRequest[oidc.ClientCredentialsRequest]) (*zitadel.Response, error) {
+	answer, err := s.exchangeCredentials(ctx, clientOf(r.Client), r.Data, r.PostForm["resource"])
+	return answered(ctx, answer, err)
+}
+
 // UserInfo is the userinfo endpoint.
 func (s *server) UserInfo(ctx context.Context, r *zitadel.Request[oidc.UserInfoRequest]) (*zitadel.Response, error) {
 	answer, err := s.tellUser(ctx, r.Data.AccessToken)

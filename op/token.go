@@ -55,7 +55,7 @@ func (p *Provider) narrowed(ctx context.Context, id string, c idp.Client, scope,
 		return refuse("invalid_scope", "scope goes beyond what was granted")
 	}
 	if !within(resource, g.Request.Resource) {
-		return refuse("invalid_target", "resource goes beyond what was granted")
+		return invalidTarget("resource goes beyond what was granted")
 	}
 	return nil
 }

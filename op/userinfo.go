@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -28,7 +29,36 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) error {
 	}
 	// One form for the library, which knows the word with a capital only.
 	r.Header.Set("Authorization", "Bearer "+token)
-	return p.parse(w, r, pathUserinfo)
+	held := newHeldResponse()
+	if err := p.parse(held, r, pathUserinfo); err != nil {
+		return err
+	}
+	if c := callOf(r.Context()).client; c != nil && c.Metadata.UserinfoAlg != "" {
+		if err := p.signUserinfo(r.Context(), *c, held); err != nil {
+			return err
+		}
+	}
+	held.release(w)
+	return nil
+}
+
+// signUserinfo makes the answer a JWT for clients that registered for one
+// (OpenID Connect Core §5.3.2). Its type keeps it from passing for an ID token.
+func (p *Provider) signUserinfo(ctx context.Context, c idp.Client, held *heldResponse) error {
+	var claims map[string]any
+	if err := json.Unmarshal(held.body.Bytes(), &claims); err != nil {
+		return fmt.Errorf("userinfo claims: %w", err)
+	}
+	tenant := idp.TenantOf(ctx)
+	claims["iss"], claims["aud"] = tenant.Issuer(p.publicURL), c.ID
+	token, err := p.sign(ctx, tenant.ID, c.Metadata.UserinfoAlg, typeUserinfo, claims)
+	if err != nil {
+		return fmt.Errorf("userinfo: %w", err)
+	}
+	held.header.Set("Content-Type", "application/jwt")
+	held.body.Reset()
+	held.body.WriteString(token)
+	return nil
 }
 
 func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
@@ -102,43 +132,9 @@ func (p *Provider) tellUser(ctx context.Context, token string) (userinfoAnswer, 
 		return userinfoAnswer{}, err
 	}
 	return userinfoAnswer{
-		Subject:     user.Subject,
+		Subject:     claims.Subject,
 		emailClaims: emailFor(strings.Fields(claims.Scope), askedFor(g.Request).Userinfo, user),
 	}, nil
-}
-
-// openAccess verifies an access token of this issuer, short of what it stands on.
-func (p *Provider) openAccess(ctx context.Context, token string) (accessClaims, error) {
-	tenant := idp.TenantOf(ctx)
-	var claims accessClaims
-	if err := p.open(ctx, tenant.ID, token, typeAccessToken, &claims); err != nil {
-		return accessClaims{}, err
-	}
-	if claims.Issuer != tenant.Issuer(p.publicURL) || p.clock().Unix() >= claims.Expires {
-		return accessClaims{}, errNoToken
-	}
-	grant, err := p.sealer.Open(tenant.ID, purposeGrant, claims.Sealed)
-	if err != nil {
-		return accessClaims{}, errors.Join(errNoToken, err)
-	}
-	claims.GrantID = idp.GrantID(grant)
-	return claims, nil
-}
-
-// standing gives what an access token stands on, or errNoToken where that is
-// gone: revoked, signed out, disabled.
-func (p *Provider) standing(ctx context.Context, claims accessClaims) (idp.Grant, idp.User, error) {
-	g, user, err := p.store.FindGrant(ctx, idp.TenantOf(ctx).ID, claims.GrantID, p.clock())
-	if errors.Is(err, idp.ErrNotFound) {
-		return idp.Grant{}, idp.User{}, errors.Join(errNoToken, err)
-	}
-	if err != nil {
-		return idp.Grant{}, idp.User{}, fmt.Errorf("find grant: %w", err)
-	}
-	if g.ClientID != claims.ClientID || user.Subject != claims.Subject {
-		return idp.Grant{}, idp.User{}, errNoToken
-	}
-	return g, user, nil
 }
 
 // noteClient settles whose pages may read the answer; a client that is gone has none.

@@ -65,7 +65,7 @@ func (w *world) move(by time.Duration) {
 // sharedKeys are made once: an RSA key takes a while.
 var sharedKeys = sync.OnceValue(func() []idp.SigningKey {
 	store := &fakeStore{}
-	ring := keys.NewRing(store, testBox(), func() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) })
+	ring := keys.NewRing(store, testBox(), func() time.Time { return time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC) })
 	for _, t := range []idp.TenantID{"tenant-a", "tenant-b"} {
 		if _, err := ring.JWKS(context.Background(), t); err != nil {
 			panic(err)
@@ -88,8 +88,8 @@ func newWorld(t *testing.T) *world {
 	w.store = &fakeStore{
 		clients: map[idp.TenantID]map[idp.ClientID]idp.Client{"tenant-a": testClients("tenant-a"), "tenant-b": testClients("tenant-b")},
 		users: map[idp.UserID]idp.User{
-			"u1": {ID: "u1", Subject: "subject-1", Address: "ada@example.org", Verified: true},
-			"u2": {ID: "u2", Subject: "subject-2", Address: "bob@example.org", Verified: true},
+			"u1": {TenantID: "tenant-a", ID: "u1", Subject: "subject-1", Address: "ada@example.org", Verified: true},
+			"u2": {TenantID: "tenant-a", ID: "u2", Subject: "subject-2", Address: "bob@example.org", Verified: true},
 		},
 		grants: map[idp.GrantID]*fakeGrant{}, ended: map[idp.SessionID]bool{}, saved: map[string]idp.StoredRequest{},
 		keys: append([]idp.SigningKey(nil), sharedKeys()...),
@@ -131,9 +131,17 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		slug := chi.URLParam(r, "tenant")
-		t := idp.Tenant{ID: idp.TenantID("tenant-" + slug), Slug: slug, Name: "Tenant " + slug}
+		t := idp.Tenant{ID: idp.TenantID("tenant-" + slug), Slug: slug, Name: "Tenant " + slug, Settings: idp.TenantSettings{APIs: testAPIs}}
 		next.ServeHTTP(w, r.WithContext(idp.WithTenant(r.Context(), t)))
 	})
+}
+
+// testAPIs are every tenant's.
+var testAPIs = []idp.API{
+	{Resource: "https://api.example", Scopes: []string{"read", "write"}},
+	{Resource: "https://api.example/a"}, {Resource: "https://api.example/b"},
+	{Resource: "https://strict.example", Scopes: []string{"pay"}, AccessTokenAlg: idp.EdDSA, TokenLife: idp.Duration(5 * time.Minute)},
+	{Resource: "urn:example:opaque", Scopes: []string{"look"}, Opaque: true, TokenLife: idp.Duration(12 * time.Hour)},
 }
 
 func testClients(t idp.TenantID) map[idp.ClientID]idp.Client {
@@ -154,6 +162,18 @@ func testClients(t idp.TenantID) map[idp.ClientID]idp.Client {
 		"strict": {Name: "Strict", AuthMethods: []idp.AuthMethod{idp.AuthPost}, GrantTypes: both, RedirectURIs: []string{webReturn}, PKCE: idp.PKCERequired},
 		"short":  {Name: "Short", AuthMethods: secret, GrantTypes: []string{idp.GrantAuthorizationCode}, RedirectURIs: []string{webReturn}, IDTokenAlg: idp.ES256, AccessTokenAlg: idp.RS256},
 		"rs":     {Name: "Resource", AuthMethods: secret},
+		"machine": {
+			Name: "Machine", AuthMethods: secret, GrantTypes: []string{idp.GrantClientCredentials},
+			Scopes: []string{"read", "pay", "look"},
+		},
+		"pair": {
+			Name: "Pair", AuthMethods: secret, GrantTypes: both, RedirectURIs: []string{webReturn},
+			SubjectType: idp.SubjectPairwise, OpaqueTokens: true,
+		},
+		"modern": {
+			Name: "Modern", AuthMethods: secret, GrantTypes: both, RedirectURIs: []string{webReturn},
+			IDTokenAlg: idp.EdDSA, AccessTokenAlg: idp.PS256, UserinfoAlg: idp.PS256, DefaultResource: "https://api.example", Scopes: []string{"read"},
+		},
 		"native": {Name: "Native", AuthMethods: []idp.AuthMethod{idp.AuthNone}, GrantTypes: both, RedirectURIs: []string{"http://127.0.0.1/cb"}},
 	} {
 		c := idp.Client{TenantID: t, ID: id, Metadata: m}
