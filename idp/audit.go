@@ -29,5 +29,6 @@ const (
 	EventKeyRotated  EventKind = "key.rotated"
 	EventTenantMade  EventKind = "tenant.created"
 	EventClientMade  EventKind = "client.created"
+	EventClientGone  EventKind = "client.deleted"
 	EventUserInvited EventKind = "user.invited"
 )

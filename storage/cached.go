@@ -54,3 +54,13 @@ func (c *cached) UpdateClient(ctx context.Context, client idp.Client) error {
 	defer c.clients.forget()
 	return c.Store.UpdateClient(ctx, client)
 }
+
+func (c *cached) PutClients(ctx context.Context, t idp.TenantID, clients []idp.Client) error {
+	defer c.clients.forget()
+	return c.Store.PutClients(ctx, t, clients)
+}
+
+func (c *cached) DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error {
+	defer c.clients.forget()
+	return c.Store.DeleteClient(ctx, t, id, now)
+}

@@ -53,8 +53,18 @@ type Tenants interface {
 type Clients interface {
 	// CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
 	CreateClient(ctx context.Context, c idp.Client) error
-	// UpdateClient replaces secrets and metadata; idp.ErrNotFound.
+	// UpdateClient replaces secrets, metadata and registration; idp.ErrNotFound.
 	UpdateClient(ctx context.Context, c idp.Client) error
+	// PutClients adds clients of one tenant, with their audit events, or replaces
+	// those whose ids are taken: all of them or none.
+	PutClients(ctx context.Context, t idp.TenantID, clients []idp.Client) error
+	DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error
+	// CreateRegistrationToken keeps an initial access token.
+	CreateRegistrationToken(ctx context.Context, token idp.RegistrationToken) error
+	SpendRegistrationToken(ctx context.Context, t idp.TenantID, id string, d idp.Digest, now time.Time) error
+	UseOnce(ctx context.Context, t idp.TenantID, kind string, d idp.Digest, expires time.Time) error
+	SaveLogo(ctx context.Context, logo idp.Logo) error
+	FindLogo(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Logo, error)
 	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
 	ListClients(ctx context.Context, t idp.TenantID) ([]idp.Client, error)
 	OriginAllowed(ctx context.Context, t idp.TenantID, origin string) (bool, error)

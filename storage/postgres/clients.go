@@ -3,13 +3,14 @@ package postgres
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"postern/idp"
 )
 
-const clientColumns = `c.tenant_id, c.client_id, c.secrets, c.metadata, c.created_at`
+const clientColumns = `c.tenant_id, c.client_id, c.secrets, c.metadata, c.created_at, c.registration`
 
 // clientRow reads a client; secrets are digests once done.
 type clientRow struct {
@@ -19,7 +20,8 @@ type clientRow struct {
 
 func (r *clientRow) into() []any {
 	c := &r.client
-	return []any{keyTo(&c.TenantID), textTo(&c.ID), &r.secrets, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt}}
+	return []any{keyTo(&c.TenantID), textTo(&c.ID), &r.secrets, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt},
+		digestColumn{&c.Registration}}
 }
 
 func (r *clientRow) done() (idp.Client, error) {
@@ -43,7 +45,8 @@ func scanClient(row pgx.Row) (idp.Client, error) {
 
 // CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
 func (s *Store) CreateClient(ctx context.Context, c idp.Client) error {
-	const insert = `INSERT INTO clients (tenant_id, client_id, secrets, metadata, created_at) VALUES ($1, $2, $3, $4, $5)`
+	const insert = `INSERT INTO clients (tenant_id, client_id, secrets, metadata, created_at, registration)
+		VALUES ($1, $2, $3, $4, $5, $6)`
 	metadata, err := document(c.Metadata)
 	if err != nil {
 		return err
@@ -51,19 +54,55 @@ func (s *Store) CreateClient(ctx context.Context, c idp.Client) error {
 	made := event(c.TenantID, c.CreatedAt, idp.EventClientMade)
 	made.ClientID = c.ID
 	var both pgx.Batch
-	both.Queue(insert, key(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata, instant(c.CreatedAt))
+	both.Queue(insert, key(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata, instant(c.CreatedAt), digest(c.Registration))
 	note(&both, made)
 	return s.together(ctx, &both)
 }
 
-// UpdateClient replaces secrets and metadata; idp.ErrNotFound.
+// UpdateClient replaces secrets, metadata and registration; idp.ErrNotFound.
 func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
-	const update = `UPDATE clients SET secrets = $3, metadata = $4 WHERE tenant_id = $1 AND client_id = $2`
+	const update = `UPDATE clients SET secrets = $3, metadata = $4, registration = $5 WHERE tenant_id = $1 AND client_id = $2`
 	metadata, err := document(c.Metadata)
 	if err != nil {
 		return err
 	}
-	rows, err := s.exec(ctx, update, named(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata)
+	rows, err := s.exec(ctx, update, named(c.TenantID), string(c.ID), digestBytes(c.Secrets), metadata, digest(c.Registration))
+	return exactlyOne(rows, err, idp.ErrNotFound)
+}
+
+// PutClients adds clients of one tenant or replaces them: all of them or none.
+// The event of a client that is there already says that it was made again.
+func (s *Store) PutClients(ctx context.Context, t idp.TenantID, clients []idp.Client) error {
+	const put = `INSERT INTO clients (tenant_id, client_id, secrets, metadata, created_at, registration)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id, client_id) DO UPDATE
+		SET secrets = excluded.secrets, metadata = excluded.metadata, registration = excluded.registration`
+	var all pgx.Batch
+	for _, c := range clients {
+		metadata, err := document(c.Metadata)
+		if err != nil {
+			return err
+		}
+		made := event(t, c.CreatedAt, idp.EventClientMade)
+		made.ClientID = c.ID
+		all.Queue(put, key(t), string(c.ID), digestBytes(c.Secrets), metadata, instant(c.CreatedAt), digest(c.Registration))
+		note(&all, made)
+	}
+	return s.together(ctx, &all)
+}
+
+// DeleteClient takes a client away and ends its grants; idp.ErrNotFound.
+func (s *Store) DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error {
+	const remove = `WITH gone AS (DELETE FROM clients WHERE tenant_id = $1 AND client_id = $2 RETURNING tenant_id, client_id),
+		ended AS (UPDATE grants SET revoked = true FROM gone
+			WHERE grants.tenant_id = $1 AND grants.tenant_id = gone.tenant_id AND grants.client_id = gone.client_id),
+		bare AS (DELETE FROM logos USING gone
+			WHERE logos.tenant_id = $1 AND logos.tenant_id = gone.tenant_id AND logos.client_id = gone.client_id),
+		noted AS (INSERT INTO audit_events (tenant_id, event_id, at, kind, client_id, detail)
+			SELECT tenant_id, $3::uuid, $4::timestamptz, $5::text, client_id, '' FROM gone)
+		SELECT count(*) FROM gone`
+	gone := event(t, now, idp.EventClientGone)
+	var rows int64
+	err := s.row(ctx, []any{&rows}, remove, named(t), string(id), key(gone.ID), instant(now), string(gone.Kind))
 	return exactlyOne(rows, err, idp.ErrNotFound)
 }
 

@@ -24,6 +24,10 @@ var sweeps = []string{
 		(SELECT tenant_id, request_id FROM stored_requests WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM signing_keys WHERE (tenant_id, kid) IN
 		(SELECT tenant_id, kid FROM signing_keys WHERE retired_at <= $1 ORDER BY retired_at LIMIT $2)`,
+	`DELETE FROM used_once WHERE (tenant_id, kind, digest) IN
+		(SELECT tenant_id, kind, digest FROM used_once WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
+	`DELETE FROM registration_tokens WHERE (tenant_id, token_id) IN
+		(SELECT tenant_id, token_id FROM registration_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM limits WHERE key IN
 		(SELECT key FROM limits WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	`DELETE FROM grants WHERE (tenant_id, grant_id) IN

@@ -3,15 +3,17 @@ package sqlite
 import (
 	"context"
 	"slices"
+	"time"
 
 	"postern/idp"
 )
 
-const clientColumns = `clients.tenant_id, clients.client_id, clients.secrets, clients.metadata, clients.created_at`
+const clientColumns = `clients.tenant_id, clients.client_id, clients.secrets, clients.metadata, clients.created_at,
+	clients.registration`
 
 func clientInto(c *idp.Client) []any {
 	return []any{
-		&c.TenantID, &c.ID, digestsColumn{&c.Secrets}, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt},
+		&c.TenantID, &c.ID, digestsColumn{&c.Secrets}, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt}, &c.Registration,
 	}
 }
 
@@ -22,25 +24,72 @@ func scanClient(row scanner) (c idp.Client, err error) {
 
 // CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
 func (s *Store) CreateClient(ctx context.Context, c idp.Client) error {
-	const insert = `INSERT INTO clients (tenant_id, client_id, secrets, metadata, created_at)
-		VALUES (?, ?, ?, ?, ?)`
+	return s.change(ctx, func(ctx context.Context, q *statements) error { return addClient(ctx, q, c) })
+}
+
+func addClient(ctx context.Context, q *statements, c idp.Client) error {
+	const insert = `INSERT INTO clients (tenant_id, client_id, secrets, metadata, created_at, registration)
+		VALUES (?, ?, ?, ?, ?, ?)`
+	_, err := q.exec(ctx, insert, c.TenantID, c.ID, digests(c.Secrets), document{c.Metadata}, micros(c.CreatedAt), c.Registration)
+	if err != nil {
+		return err
+	}
+	made := event(c.TenantID, c.CreatedAt, idp.EventClientMade)
+	made.ClientID = c.ID
+	return note(ctx, q, made)
+}
+
+const clientUpdate = `UPDATE clients SET secrets = ?, metadata = ?, registration = ? WHERE tenant_id = ? AND client_id = ?`
+
+func updateClient(ctx context.Context, q *statements, c idp.Client) (int64, error) {
+	return q.exec(ctx, clientUpdate, digests(c.Secrets), document{c.Metadata}, c.Registration, c.TenantID, c.ID)
+}
+
+// UpdateClient replaces secrets, metadata and registration; idp.ErrNotFound.
+func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
 	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		_, err := q.exec(ctx, insert, c.TenantID, c.ID, digests(c.Secrets), document{c.Metadata}, micros(c.CreatedAt))
-		if err != nil {
-			return err
-		}
-		made := event(c.TenantID, c.CreatedAt, idp.EventClientMade)
-		made.ClientID = c.ID
-		return note(ctx, q, made)
+		rows, err := updateClient(ctx, q, c)
+		return exactlyOne(rows, err, idp.ErrNotFound)
 	})
 }
 
-// UpdateClient replaces secrets and metadata; idp.ErrNotFound.
-func (s *Store) UpdateClient(ctx context.Context, c idp.Client) error {
-	const update = `UPDATE clients SET secrets = ?, metadata = ? WHERE tenant_id = ? AND client_id = ?`
+// PutClients adds clients of one tenant or replaces them: all of them or none.
+func (s *Store) PutClients(ctx context.Context, t idp.TenantID, clients []idp.Client) error {
 	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		rows, err := q.exec(ctx, update, digests(c.Secrets), document{c.Metadata}, c.TenantID, c.ID)
-		return exactlyOne(rows, err, idp.ErrNotFound)
+		for _, c := range clients {
+			c.TenantID = t
+			rows, err := updateClient(ctx, q, c)
+			if err == nil && rows == 0 {
+				err = addClient(ctx, q, c)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// DeleteClient takes a client away and ends its grants; idp.ErrNotFound.
+func (s *Store) DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error {
+	const (
+		remove = `DELETE FROM clients WHERE tenant_id = ? AND client_id = ?`
+		revoke = `UPDATE grants SET revoked = 1 WHERE tenant_id = ? AND client_id = ? AND revoked = 0`
+		logo   = `DELETE FROM logos WHERE tenant_id = ? AND client_id = ?`
+	)
+	return s.change(ctx, func(ctx context.Context, q *statements) error {
+		rows, err := q.exec(ctx, remove, t, id)
+		if err = exactlyOne(rows, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		for _, also := range []string{revoke, logo} {
+			if _, err := q.exec(ctx, also, t, id); err != nil {
+				return err
+			}
+		}
+		gone := event(t, now, idp.EventClientGone)
+		gone.ClientID = id
+		return note(ctx, q, gone)
 	})
 }
 

@@ -16,6 +16,10 @@ var sweeps = []string{
 		(SELECT rowid FROM stored_requests WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM signing_keys WHERE rowid IN
 		(SELECT rowid FROM signing_keys WHERE retired_at <= ?1 ORDER BY retired_at LIMIT ?2)`,
+	`DELETE FROM used_once WHERE (tenant_id, kind, digest) IN
+		(SELECT tenant_id, kind, digest FROM used_once WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
+	`DELETE FROM registration_tokens WHERE rowid IN
+		(SELECT rowid FROM registration_tokens WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM limits WHERE key IN (SELECT key FROM limits WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM grants WHERE rowid IN
 		(SELECT rowid FROM grants WHERE sweep_day <= ?1 / 86400000000 ORDER BY sweep_day LIMIT ?2)`,

@@ -24,6 +24,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"tenants":  tenantCases,
 		"clients":  clientCases,
 		"users":    userCases,
+		"register": registrationCases,
 		"sessions": sessionCases,
 		"requests": requestCases,
 		"flows":    flowCases,
