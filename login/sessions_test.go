@@ -93,15 +93,17 @@ func TestALostAnswerLosesNoSession(t *testing.T) {
 	w := newWorld(t)
 	b := w.browser()
 	waiting := b.ask(w.loginPath(w.acme, w.request("web")), "ann@example.org")
-	here := b.get(w.send())
+	link := w.send()
+	here := b.get(link)
 	b.submit(here, "/auth/verify", nil).answered(t, "web")
 	b.drop("session")
 	if b.who(w.acme) != "" {
 		t.Fatal("the cookie is still there")
 	}
 	for name, again := range map[string]func(){
-		"the waiting page":  func() { b.get(waiting) },
-		"the pressed again": func() { b.submit(here, "/auth/verify", nil) },
+		"the waiting page":         func() { b.get(waiting) },
+		"the button pressed again": func() { b.submit(here, "/auth/verify", nil) },
+		"the link opened again":    func() { b.get(link) },
 	} {
 		b.drop("session")
 		again()
@@ -111,6 +113,7 @@ func TestALostAnswerLosesNoSession(t *testing.T) {
 	}
 	b.get("/t/acme/signout")
 	b.get(waiting)
+	b.get(link)
 	if who := b.who(w.acme); who != "" {
 		t.Errorf("signed in again after signing out: %q", who)
 	}

@@ -76,8 +76,9 @@ func (h *Handler) beaten(w http.ResponseWriter, v *visit, m mailed, flow own) er
 	return h.linkLost(w, v, m, again, what)
 }
 
-// linkLost answers a press that came too late. This browser may have lost the
-// answer to the one that was in time, so it is given its session again.
+// linkLost answers a press that came too late, or the link opened once more.
+// This browser may have lost the answer to the press that was in time, so it is
+// given its session again.
 func (h *Handler) linkLost(w http.ResponseWriter, v *visit, m mailed, flow own, what templates.Ending) error {
 	if what == templates.EndedUsed {
 		if err := h.giveAgain(w, v, flow); err != nil {

@@ -76,7 +76,7 @@ func (h *Handler) showLink(w http.ResponseWriter, v *visit) error {
 	here := ok && m.flow.ID != "" && isOwn(v, m.flow, browser)
 	if what := m.ended(v); what != "" {
 		if here {
-			return h.writeUsedHere(w, v, m, own{Flow: m.flow, browser: browser}, what)
+			return h.linkLost(w, v, m, own{Flow: m.flow, browser: browser}, what)
 		}
 		return over(v, what, m.client, m.flow.Request.UILocales)
 	}
