@@ -130,6 +130,8 @@ type login struct {
 	// flow is set once the provider has accepted the address.
 	flow    string
 	waiting *harness.Page
+	// won is the code that reached the client.
+	won string
 }
 
 // begin goes from the authorization request to the waiting page.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -80,8 +81,7 @@ func newWorld(t *testing.T, processes int, database string) *world {
 			t.Error(err)
 		}
 		if t.Failed() {
-			logs := c.Logs()
-			t.Log(logs[max(0, len(logs)-6000):])
+			t.Log(newest(c.Logs()))
 		}
 	})
 	w := &world{Cluster: c, t: t, database: database, db: openDatabase(t, database)}
@@ -120,4 +120,10 @@ func (w *world) noFaults() {
 	for _, a := range w.Balancer.Faults() {
 		w.t.Errorf("process %d answered %s %s with %d", a.Replica, a.Method, a.Path, a.Status)
 	}
+}
+
+// newest gives the end of the processes' logs, without what each says at its start.
+func newest(logs string) string {
+	lines := slices.DeleteFunc(strings.Split(logs, "\n"), func(line string) bool { return strings.HasPrefix(line, "  ") })
+	return strings.Join(lines[max(0, len(lines)-30):], "\n")
 }

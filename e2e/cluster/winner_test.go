@@ -3,6 +3,7 @@ package cluster_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -146,7 +147,7 @@ func TestOneRefreshTokenSentByManyHasOneSuccessorOverThreeProcesses(t *testing.T
 			t.Fatal(err)
 		}
 		second := answers[0].Refresh
-		for i, a := range append(answers, again) {
+		for i, a := range slices.Concat(answers, []tokens{again}) {
 			if a.status != 200 || a.Refresh == "" || a.Refresh == first.Refresh || a.Refresh != second {
 				t.Errorf("round %d: answer %d is %d %s with another token than the rest: %v", round, i, a.status, a.Error, a.Refresh != second)
 			}
