@@ -140,6 +140,11 @@ type cli struct {
 		Create clientCreateCmd `cmd:"" help:"Add a client."`
 		List   clientListCmd   `cmd:"" help:"List a tenant's clients."`
 	} `cmd:"" help:"Clients: a tenant's apps."`
+	API struct {
+		Create apiCreateCmd `cmd:"" help:"Add an API."`
+		List   apiListCmd   `cmd:"" help:"List a tenant's APIs."`
+		Delete apiDeleteCmd `cmd:"" help:"Take an API out."`
+	} `cmd:"" name:"api" help:"APIs: what a tenant's access tokens may be for."`
 	User struct {
 		Invite userInviteCmd `cmd:"" help:"Give an address an account."`
 	} `cmd:"" help:"Users: a tenant's people."`

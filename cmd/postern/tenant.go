@@ -113,7 +113,7 @@ func (c tenantListCmd) Run(ctx context.Context, term *terminal, in config.Instan
 
 type tenantSetCmd struct {
 	Slug     string   `arg:"" help:"The tenant."`
-	Settings []string `arg:"" name:"key=value" help:"name, host, root, sign_up (open, invited), pkce (required, optional), link_life (2m to 60m), locale, mail_from, mail_from_name."`
+	Settings []string `arg:"" name:"key=value" help:"name, host, root, sign_up (open, invited), pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), locale, mail_from, mail_from_name."`
 	JSON     bool     `name:"json" help:"JSON on stdout."`
 }
 
@@ -163,6 +163,10 @@ func setTenant(t *idp.Tenant, key, value string) error {
 		var life time.Duration
 		life, err = time.ParseDuration(value)
 		t.Settings.LinkLife = idp.Duration(life)
+	case "key_rotation":
+		var period time.Duration
+		period, err = time.ParseDuration(value)
+		t.Settings.KeyRotation = idp.Duration(period)
 	case "locale":
 		t.Settings.Locale = value
 	case "mail_from":
