@@ -102,8 +102,7 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 			return fmt.Errorf("client authentication method %q: none, client_secret_basic, client_secret_post or private_key_jwt", method)
 		}
 	}
-	public := slices.Contains(m.AuthMethods, AuthNone)
-	secret := slices.Contains(m.AuthMethods, AuthBasic) || slices.Contains(m.AuthMethods, AuthPost)
+	public, secret := slices.Contains(m.AuthMethods, AuthNone), m.NeedsSecret()
 	switch {
 	case public && (len(m.AuthMethods) > 1 || secrets > 0):
 		return errors.New("a public client has no other authentication method and no secret")
@@ -125,6 +124,11 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 
 // authMethods are all that are known.
 var authMethods = []AuthMethod{AuthNone, AuthBasic, AuthPost, AuthPrivateKey}
+
+// NeedsSecret tells whether one of the ways to authenticate is by a secret.
+func (m ClientMetadata) NeedsSecret() bool {
+	return slices.Contains(m.AuthMethods, AuthBasic) || slices.Contains(m.AuthMethods, AuthPost)
+}
 
 // validateChoices checks what has few values.
 func (m ClientMetadata) validateChoices() error {

@@ -105,10 +105,18 @@ func (c clientCreateCmd) secret(public bool) (string, error) {
 		return "", fmt.Errorf("--secret-file: %w", err)
 	}
 	secret := strings.TrimRight(string(raw), "\r\n")
-	if len(secret) < minSecret || len(secret) > 255 || strings.Trim(secret, printable) != "" {
-		return "", fmt.Errorf("--secret-file: %d to 255 characters of printable ASCII without spaces; `openssl rand -hex 32` makes a good one", minSecret)
+	if err := checkSecret(secret); err != nil {
+		return "", fmt.Errorf("--secret-file: %w", err)
 	}
 	return secret, nil
+}
+
+// checkSecret refuses secrets that are short or that libraries would send differently.
+func checkSecret(secret string) error {
+	if len(secret) < minSecret || len(secret) > 255 || strings.Trim(secret, printable) != "" {
+		return fmt.Errorf("%d to 255 characters of printable ASCII without spaces; `openssl rand -hex 32` makes a good one", minSecret)
+	}
+	return nil
 }
 
 // printable is VSCHAR of RFC 6749 Appendix A, less the space.

@@ -138,6 +138,7 @@ type cli struct {
 	} `cmd:"" help:"Tenants: the islands, each an issuer of its own."`
 	Client struct {
 		Create clientCreateCmd `cmd:"" help:"Add a client."`
+		Import clientImportCmd `cmd:"" help:"Add or replace clients from a JSON list of RFC 7591 metadata."`
 		List   clientListCmd   `cmd:"" help:"List a tenant's clients."`
 	} `cmd:"" help:"Clients: a tenant's apps."`
 	API struct {
