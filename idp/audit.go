@@ -31,4 +31,5 @@ const (
 	EventClientMade  EventKind = "client.created"
 	EventClientGone  EventKind = "client.deleted"
 	EventUserInvited EventKind = "user.invited"
+	EventUserChanged EventKind = "user.changed"
 )

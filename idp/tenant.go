@@ -34,6 +34,8 @@ type TenantSettings struct {
 	Mail     MailFrom `json:"mail,omitzero"`
 	// OpenRegistration lets anyone register a client (RFC 7591) without a token; dev only.
 	OpenRegistration bool `json:"open_registration,omitempty"`
+	// DemoClaims gives every new user a made-up profile; dev only.
+	DemoClaims bool `json:"demo_claims,omitempty"`
 	// APIs are the resource servers that access tokens may be for.
 	APIs []API `json:"apis,omitempty"`
 	// KeyRotation is how long signing keys are used before the next take over.

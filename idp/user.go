@@ -17,6 +17,7 @@ type User struct {
 	Verified  bool
 	Disabled  bool
 	Locale    string
+	Profile   Profile
 	CreatedAt time.Time
 }
 

@@ -28,7 +28,7 @@ func TestAuthorizeWithoutSessionGoesToLoginAndWritesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := idp.AuthRequest{
-		ClientID: "web", RedirectURI: webReturn, Scope: []string{"openid", "email"}, State: "the state", Nonce: "the nonce",
+		ClientID: "web", RedirectURI: webReturn, Scope: []string{"openid", "email", "profile"}, State: "the state", Nonce: "the nonce",
 		CodeChallenge: challenge, LoginHint: "ada@example.org", ReceivedAt: w.now(),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

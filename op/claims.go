@@ -2,6 +2,7 @@ package op
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 
 	"postern/idp"
@@ -88,9 +89,10 @@ func askedFor(req idp.AuthRequest) claimsRequest {
 	return asked
 }
 
-// emailClaims are in answers to scope email, or where named by the claims
-// parameter; they are nil where they are not to be told.
+// emailClaims are what is told of a person: their address with scope email, and
+// each claim that the claims parameter names. What is not to be told is zero.
 type emailClaims struct {
+	idp.Profile
 	Email    *idp.Address `json:"email,omitempty"`
 	Verified *bool        `json:"email_verified,omitempty"`
 }
@@ -106,5 +108,14 @@ func emailFor(scope []string, asked map[string]*claimRequest, user idp.User) ema
 	if inScope || verified {
 		claims.Verified = &user.Verified
 	}
+	claims.Profile = user.Profile.Only(slices.Collect(maps.Keys(asked)))
+	return claims
+}
+
+// claimsFor is what userinfo tells, which is where the scopes' claims are
+// (OpenID Connect Core §5.4).
+func claimsFor(scope []string, asked map[string]*claimRequest, user idp.User) emailClaims {
+	claims := emailFor(scope, asked, user)
+	claims.Profile = user.Profile.Only(slices.AppendSeq(idp.ClaimsOfScope(scope), maps.Keys(asked)))
 	return claims
 }

@@ -134,9 +134,9 @@ func metadataOf(issuer string, locales []string) metadata {
 			SubjectTypesSupported:            []string{"public"},
 			IDTokenSigningAlgValuesSupported: algs,
 			ClaimTypesSupported:              []string{"normal"},
-			ClaimsSupported: []string{
+			ClaimsSupported: append([]string{
 				"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "email", "email_verified",
-			},
+			}, idp.ProfileClaims()...),
 			ClaimsParameterSupported:      true,
 			CodeChallengeMethodsSupported: []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
 

@@ -133,7 +133,7 @@ func (p *Provider) tellUser(ctx context.Context, token string) (userinfoAnswer, 
 	}
 	return userinfoAnswer{
 		Subject:     claims.Subject,
-		emailClaims: emailFor(strings.Fields(claims.Scope), askedFor(g.Request).Userinfo, user),
+		emailClaims: claimsFor(strings.Fields(claims.Scope), askedFor(g.Request).Userinfo, user),
 	}, nil
 }
 

@@ -76,6 +76,8 @@ type Users interface {
 	InviteUser(ctx context.Context, u idp.User) error
 	// FindUser gives the user of an address, or idp.ErrNotFound.
 	FindUser(ctx context.Context, t idp.TenantID, a idp.Address) (idp.User, error)
+	// SetProfile replaces a user's profile and appends the audit event; idp.ErrNotFound.
+	SetProfile(ctx context.Context, t idp.TenantID, id idp.UserID, p idp.Profile, now time.Time) error
 	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)
 	RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
 	// ListEvents gives a tenant's newest audit events, newest first.

@@ -148,6 +148,7 @@ type cli struct {
 	} `cmd:"" name:"api" help:"APIs: what a tenant's access tokens may be for."`
 	User struct {
 		Invite userInviteCmd `cmd:"" help:"Give an address an account."`
+		Set    userSetCmd    `cmd:"" help:"Change what apps are told of a person."`
 	} `cmd:"" help:"Users: a tenant's people."`
 	Key struct {
 		Rotate keyRotateCmd `cmd:"" help:"Sign with new keys from the next hour on, or at once."`

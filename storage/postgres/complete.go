@@ -29,16 +29,16 @@ const (
 				AND CASE WHEN known.user_id IS NULL THEN $9::boolean ELSE NOT known.disabled END
 			RETURNING w.flow_id
 		), made AS (
-			INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, created_at)
-			SELECT $1, $10, $11, f.address, true, false, $12, $8
+			INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, profile, created_at)
+			SELECT $1, $10, $11, f.address, true, false, $12, $31, $8
 			FROM won JOIN f ON true LEFT JOIN known ON true WHERE known.user_id IS NULL OR NOT known.verified
 			ON CONFLICT (tenant_id, address) DO UPDATE SET verified = true
-			RETURNING tenant_id, user_id, subject, address, verified, disabled, locale, created_at
+			RETURNING tenant_id, user_id, subject, address, verified, disabled, locale, profile, created_at
 		), u AS (
 			SELECT * FROM made
 			UNION ALL
 			SELECT known.tenant_id, known.user_id, known.subject, known.address, known.verified, known.disabled,
-				known.locale, known.created_at
+				known.locale, known.profile, known.created_at
 			FROM won JOIN known ON known.verified
 		), opened AS (
 			INSERT INTO sessions (tenant_id, session_id, user_id, digest, auth_time, acr, amr, expires, revoked)
@@ -110,16 +110,20 @@ func (s *Store) CompleteFlow(ctx context.Context, c idp.Completion) (idp.Complet
 	}
 	session := c.Session
 	verifier := blind(c.Verifier)
+	profile, err := document(c.User.Profile)
+	if err != nil {
+		return idp.Completed{}, err
+	}
 	login, signUp := event(c.TenantID, c.Now, idp.EventLogin), event(c.TenantID, c.Now, idp.EventSignUp)
 	var a completing
-	err := s.row(ctx, a.into(), query,
+	err = s.row(ctx, a.into(), query,
 		named(c.TenantID), named(c.LinkID), verifier.nonce, verifier.want, verifier.of(c.Browser),
 		string(state), key(session.ID), instant(c.Now), c.SignUp == idp.SignUpOpen,
 		key(c.User.ID), c.User.Subject, c.User.Locale,
 		digest(session.Digest), instant(session.AuthTime), session.ACR, session.AMR, instant(session.Expires), named(c.Replaces),
 		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires),
 		string(c.By), key(login.ID), string(login.Kind), key(signUp.ID), string(signUp.Kind),
-		sweepDay(refreshable(g)))
+		sweepDay(refreshable(g)), profile)
 	if err != nil {
 		return idp.Completed{}, err
 	}

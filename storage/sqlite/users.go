@@ -8,11 +8,13 @@ import (
 )
 
 const userColumns = `users.tenant_id, users.user_id, users.subject, users.address, users.verified,
-	users.disabled, users.locale, users.created_at`
+	users.disabled, users.locale, users.profile, users.created_at`
 
 func userInto(u *idp.User) []any {
 	return []any{
-		&u.TenantID, &u.ID, &u.Subject, &u.Address, &u.Verified, &u.Disabled, &u.Locale, timeColumn{&u.CreatedAt},
+		&u.TenantID, &u.ID, &u.Subject, &u.Address, &u.Verified, &u.Disabled, &u.Locale,
+		documentColumn{&u.Profile},
+		timeColumn{&u.CreatedAt},
 	}
 }
 
@@ -34,10 +36,10 @@ func (s *Store) InviteUser(ctx context.Context, u idp.User) error {
 }
 
 func insertUser(ctx context.Context, q *statements, u idp.User) error {
-	const insert = `INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+	const insert = `INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, profile, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	_, err := q.exec(ctx, insert,
-		u.TenantID, u.ID, u.Subject, u.Address, u.Verified, u.Disabled, u.Locale, micros(u.CreatedAt))
+		u.TenantID, u.ID, u.Subject, u.Address, u.Verified, u.Disabled, u.Locale, document{u.Profile}, micros(u.CreatedAt))
 	return err
 }
 

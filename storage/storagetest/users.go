@@ -33,6 +33,27 @@ var userCases = cases{
 		w.won(errs, 1, idp.ErrConflict)
 		w.a.audited(idp.EventUserInvited, 2)
 	},
+	"a profile is kept with its user, from the login that made them on": func(w *world) {
+		const newcomer = "newcomer@example.org"
+		l := w.a.sendAs("newcomer", func(n *idp.NewFlow) { n.Flow.Address = newcomer })
+		c := w.a.completion(l)
+		c.User.Profile = idp.DemoProfile(newcomer, w.now)
+		done, err := w.store.CompleteFlow(w.ctx, c)
+		w.ok(err, "complete")
+		w.same(c.User.Profile, done.User.Profile, "profile of the login")
+		got, err := w.store.FindUser(w.ctx, w.a.id, newcomer)
+		w.ok(err, "find")
+		w.same(c.User.Profile, got.Profile, "profile")
+	},
+	"a profile is replaced, with its audit event": func(w *world) {
+		p := idp.Profile{Name: "Ada \u0001 \\ Lovelace", Address: &idp.PostalAddress{Locality: "London"}}
+		w.ok(w.store.SetProfile(w.ctx, w.a.id, w.a.user.ID, p, w.now), "set")
+		_, got, err := w.store.FindSession(w.ctx, w.a.id, w.a.session.ID)
+		w.ok(err, "find")
+		w.same(p, got.Profile, "profile")
+		w.a.audited(idp.EventUserChanged, 1)
+		w.is(idp.ErrNotFound, w.store.SetProfile(w.ctx, w.a.id, "none", p, w.now), "set nobody's")
+	},
 	"events come newest first, and no more than asked for": func(w *world) {
 		for i := range 3 {
 			c := w.a.newClient(idp.ClientID("c" + string(rune('0'+i))))
