@@ -166,7 +166,7 @@ func TestBadAuthorizationRequestsAreToldToTheClient(t *testing.T) {
 		{"none with login", request("web", "prompt", "none login"), "invalid_request"},
 		{"max_age in words", request("web", "max_age", "soon"), "invalid_request"},
 		{"negative max_age", request("web", "max_age", "-1"), "invalid_request"},
-		{"request object", request("web", "request", "e30.e30."), "request_not_supported"},
+		{"unsigned request object", request("web", "request", "eyJhbGciOiJub25lIn0.e30."), "request_not_supported"},
 		{"request_uri", request("web", "request_uri", "https://web.example/r"), "request_uri_not_supported"},
 		{"registration", request("web", "registration", "{}"), "registration_not_supported"},
 		{"relative resource", request("web", "resource", "/api"), "invalid_target"},

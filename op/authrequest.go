@@ -47,13 +47,19 @@ func (p *Provider) readAuthRequest(ctx context.Context, form url.Values) (idp.Au
 			return idp.AuthRequest{}, idp.Client{}, invalidRequest("%s is there more than once", name)
 		}
 	}
-	client, err := p.findRedirectClient(ctx, form.Get("client_id"), form.Get("redirect_uri"))
+	client, err := p.findClient(ctx, form.Get("client_id"))
 	if err != nil {
 		return idp.AuthRequest{}, idp.Client{}, err
 	}
-	reading := reading{form: form, tenant: idp.TenantOf(ctx), client: client, req: idp.AuthRequest{
-		ClientID: client.ID, RedirectURI: form.Get("redirect_uri"), ReceivedAt: p.clock(),
-	}}
+	if form.Has("request") || form.Has("request_uri") {
+		if form, err = p.unwrapped(ctx, client, form); err != nil {
+			return idp.AuthRequest{}, idp.Client{}, err
+		}
+	}
+	if err := mayReturn(client, form.Get("redirect_uri")); err != nil {
+		return idp.AuthRequest{}, idp.Client{}, err
+	}
+	reading := p.reading(ctx, client, form)
 	for _, step := range steps {
 		if err := step(&reading); err != nil {
 			return idp.AuthRequest{}, idp.Client{}, &clientError{reading.req, err}
@@ -65,8 +71,42 @@ func (p *Provider) readAuthRequest(ctx context.Context, form url.Values) (idp.Au
 	return reading.req, client, nil
 }
 
+// reading begins to read the form of a client that may be answered.
+func (p *Provider) reading(ctx context.Context, client idp.Client, form url.Values) reading {
+	return reading{form: form, tenant: idp.TenantOf(ctx), client: client, req: idp.AuthRequest{
+		ClientID: client.ID, RedirectURI: form.Get("redirect_uri"), ReceivedAt: p.clock(),
+	}}
+}
+
+// unwrapped gives the parameters with those of a request object. What is wrong
+// with the object is told to the client where the parameters outside it name a
+// redirect URI of the client's, else to the person.
+func (p *Provider) unwrapped(ctx context.Context, client idp.Client, form url.Values) (url.Values, error) {
+	inside, err := url.Values(nil), once(form)
+	if err == nil {
+		inside, err = p.unwrap(ctx, client, form)
+	}
+	if err == nil || mayReturn(client, form.Get("redirect_uri")) != nil {
+		return inside, err
+	}
+	outside := p.reading(ctx, client, form)
+	if answerErr := outside.answer(); answerErr != nil {
+		err = answerErr
+	}
+	return nil, &clientError{outside.req, err}
+}
+
 // findRedirectClient gives the client if it may be answered at the URI.
 func (p *Provider) findRedirectClient(ctx context.Context, id, redirectURI string) (idp.Client, error) {
+	client, err := p.findClient(ctx, id)
+	if err != nil {
+		return idp.Client{}, err
+	}
+	return client, mayReturn(client, redirectURI)
+}
+
+// findClient gives the client that an authorization request names.
+func (p *Provider) findClient(ctx context.Context, id string) (idp.Client, error) {
 	if id == "" {
 		return idp.Client{}, unknownClient("client_id is missing")
 	}
@@ -74,17 +114,24 @@ func (p *Provider) findRedirectClient(ctx context.Context, id, redirectURI strin
 		return idp.Client{}, unknownClient("client_id is not known here")
 	}
 	client, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, idp.ClientID(id))
-	switch {
-	case errors.Is(err, idp.ErrNotFound):
+	if errors.Is(err, idp.ErrNotFound) {
 		return idp.Client{}, unknownClient("client_id is not known here").because(err)
-	case err != nil:
+	}
+	if err != nil {
 		return idp.Client{}, fmt.Errorf("find client: %w", err)
+	}
+	return client, nil
+}
+
+// mayReturn tells whether a client may be answered at a URI.
+func mayReturn(client idp.Client, redirectURI string) error {
+	switch {
 	case redirectURI == "":
-		return idp.Client{}, badRedirect("redirect_uri is missing")
+		return badRedirect("redirect_uri is missing")
 	case !client.AllowsRedirect(redirectURI):
-		return idp.Client{}, badRedirect("redirect_uri is not registered for this client")
+		return badRedirect("redirect_uri is not registered for this client")
 	default:
-		return client, nil
+		return nil
 	}
 }
 
@@ -144,7 +191,7 @@ func (d *reading) wellFormed() error {
 			most = longestOther
 		}
 		for _, value := range values {
-			if len(value) > most && name != "request" && name != "registration" {
+			if len(value) > most && name != "registration" {
 				return invalidRequest("a parameter is too long: %s", printable(name))
 			}
 			if !clean(value) {
@@ -161,16 +208,10 @@ func clean(text string) bool {
 
 // unsupported answers what there is an error of its own for (OpenID Connect Core §3.1.2.6).
 func (d *reading) unsupported() error {
-	switch {
-	case d.form.Has("request"):
-		return refuse("request_not_supported", "request objects are not supported")
-	case d.form.Has("request_uri"):
-		return refuse("request_uri_not_supported", "request_uri is not supported")
-	case d.form.Has("registration"):
+	if d.form.Has("registration") {
 		return refuse("registration_not_supported", "registration is not supported")
-	default:
-		return nil
 	}
+	return nil
 }
 
 func (d *reading) responseType() error {
@@ -247,6 +288,7 @@ func (d *reading) challenge() error {
 func (d *reading) maxAge() error {
 	text := d.form.Get("max_age")
 	if text == "" {
+		d.req.MaxAge = d.client.Metadata.DefaultMaxAge
 		return nil
 	}
 	seconds, err := strconv.ParseInt(text, 10, 32)
@@ -278,6 +320,9 @@ func (d *reading) plain() error {
 	d.req.LoginHint = d.form.Get("login_hint")
 	d.req.UILocales = strings.Fields(d.form.Get("ui_locales"))
 	d.req.ACRValues = append(d.req.ACRValues, strings.Fields(d.form.Get("acr_values"))...)
+	if len(d.req.ACRValues) == 0 {
+		d.req.ACRValues = d.client.Metadata.DefaultACR
+	}
 	return nil
 }
 

@@ -58,14 +58,14 @@ type documents struct {
 	ready map[string]document
 }
 
-func (d *documents) of(issuer string, locales []string) (document, error) {
+func (d *documents) of(issuer string, locales []string, fetches bool) (document, error) {
 	d.mu.RLock()
 	doc, ok := d.ready[issuer]
 	d.mu.RUnlock()
 	if ok {
 		return doc, nil
 	}
-	body, err := json.Marshal(metadataOf(issuer, locales))
+	body, err := json.Marshal(metadataOf(issuer, locales, fetches))
 	if err != nil {
 		return document{}, fmt.Errorf("encode metadata: %w", err)
 	}
@@ -94,7 +94,7 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
-	doc, err := p.metadata.of(p.issuer(r), p.pages.Locales())
+	doc, err := p.metadata.of(p.issuer(r), p.pages.Locales(), p.fetcher != nil)
 	if err != nil {
 		return err
 	}
@@ -111,8 +111,11 @@ type metadata struct {
 	Locales         []string `json:"ui_locales_supported"`
 }
 
-func metadataOf(issuer string, locales []string) metadata {
-	algs := []string{string(idp.RS256), string(idp.ES256)}
+func metadataOf(issuer string, locales []string, fetches bool) metadata {
+	algs := make([]string, 0, len(idp.Algs))
+	for _, alg := range idp.Algs {
+		algs = append(algs, string(alg))
+	}
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
 	everyone := append(slices.Clone(secret), oidc.AuthMethodNone)
 	return metadata{
@@ -126,18 +129,25 @@ func metadataOf(issuer string, locales []string) metadata {
 			EndSessionEndpoint:    issuer + pathEndSession,
 			JwksURI:               issuer + pathJWKS,
 
-			ScopesSupported:                  scopes,
-			ResponseTypesSupported:           []string{"code"},
-			ResponseModesSupported:           []string{modeQuery, modeFragment, modeFormPost},
-			GrantTypesSupported:              []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken},
-			ACRValuesSupported:               []string{idp.ACRLink, idp.ACRRelay},
-			SubjectTypesSupported:            []string{"public"},
-			IDTokenSigningAlgValuesSupported: algs,
-			ClaimTypesSupported:              []string{"normal"},
+			ScopesSupported:                   scopes,
+			ResponseTypesSupported:            []string{"code"},
+			ResponseModesSupported:            []string{modeQuery, modeFragment, modeFormPost},
+			GrantTypesSupported:               []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials},
+			ACRValuesSupported:                []string{idp.ACRLink, idp.ACRRelay},
+			SubjectTypesSupported:             []string{string(idp.SubjectPublic), string(idp.SubjectPairwise)},
+			IDTokenSigningAlgValuesSupported:  algs,
+			UserinfoSigningAlgValuesSupported: algs,
+			ClaimTypesSupported:               []string{"normal"},
 			ClaimsSupported: append([]string{
 				"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "email", "email_verified",
 			}, idp.ProfileClaims()...),
-			ClaimsParameterSupported:      true,
+			ClaimsParameterSupported: true,
+			DisplayValuesSupported:   []oidc.Display{oidc.DisplayPage, oidc.DisplayPopup, oidc.DisplayTouch},
+
+			RequestObjectSigningAlgValuesSupported: append(slices.Clone(algs), string(idp.AlgNone)),
+			RequestURIParameterSupported:           fetches,
+			RequireRequestURIRegistration:          fetches,
+
 			CodeChallengeMethodsSupported: []oidc.CodeChallengeMethod{oidc.CodeChallengeMethodS256},
 
 			TokenEndpointAuthMethodsSupported:         everyone,
@@ -145,6 +155,7 @@ func metadataOf(issuer string, locales []string) metadata {
 			IntrospectionEndpointAuthMethodsSupported: secret,
 		},
 		ResponseIssuer:  true,
+		RequestObjects:  true,
 		PromptsPossible: prompts,
 		Locales:         locales,
 	}

@@ -26,9 +26,12 @@ type Config struct {
 	// Limits counts authorization requests that have to be stored; without it
 	// those too long for a URL are refused.
 	Limits Limits
-	Pages  *templates.Set
-	Clock  func() time.Time
-	Log    *slog.Logger
+	// Fetcher reads clients' keys and request objects; without it those are
+	// refused that are not registered by value.
+	Fetcher Fetcher
+	Pages   *templates.Set
+	Clock   func() time.Time
+	Log     *slog.Logger
 }
 
 // Provider serves the OpenID Provider of every tenant.
@@ -39,6 +42,7 @@ type Provider struct {
 	sealer    Sealer
 	sessions  Sessions
 	limits    Limits
+	fetcher   Fetcher
 	pages     *templates.Set
 	clock     func() time.Time
 	log       *slog.Logger
@@ -72,7 +76,7 @@ func New(c Config) (*Provider, error) {
 	}
 	p := &Provider{
 		publicURL: c.PublicURL, store: c.Store, keys: c.Keys, sealer: c.Sealer, sessions: c.Sessions,
-		limits: c.Limits, pages: c.Pages, clock: c.Clock, log: c.Log,
+		limits: c.Limits, fetcher: c.Fetcher, pages: c.Pages, clock: c.Clock, log: c.Log,
 		responder: NewResponder(c.PublicURL),
 	}
 	p.library = zitadel.RegisterServer(&server{Provider: p}, zitadel.Endpoints{

@@ -69,6 +69,13 @@ type Limits interface {
 	Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error)
 }
 
+// Fetcher reads what a client keeps at a web address of its own. Addresses come
+// from outside, so it refuses private networks and redirects, and gives up on
+// what is slow or large.
+type Fetcher interface {
+	Fetch(ctx context.Context, uri string) ([]byte, error)
+}
+
 // Keys holds the tenants' signing keys.
 type Keys interface {
 	Signer(ctx context.Context, t idp.TenantID, alg idp.Alg) (idp.Signer, error)

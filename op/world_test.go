@@ -44,6 +44,7 @@ type world struct {
 	store    *fakeStore
 	sessions *fakeSessions
 	limits   *fakeLimits
+	fetches  shelf // what the provider can fetch; nil means it cannot
 	box      *keys.Box
 	ring     *keys.Ring
 	handler  http.Handler
@@ -96,16 +97,27 @@ func newWorld(t *testing.T) *world {
 	}
 	w.sessions = &fakeSessions{store: w.store}
 	w.ring = keys.NewRing(w.store, w.box, w.now)
+	w.start()
+	return w
+}
+
+// start makes the provider anew, as a restart does.
+func (w *world) start() {
+	w.t.Helper()
 	pages, err := templates.New()
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
-	provider, err := op.New(op.Config{
+	config := op.Config{
 		PublicURL: publicURL, Store: w.store, Keys: w.ring, Sealer: w.box, Sessions: w.sessions, Limits: w.limits,
 		Pages: pages, Clock: w.now, Log: slog.New(slog.NewTextHandler(&lockedWriter{to: w.log}, nil)),
-	})
+	}
+	if w.fetches != nil {
+		config.Fetcher = w.fetches
+	}
+	provider, err := op.New(config)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	r := chi.NewRouter()
 	r.Route("/t/{tenant}", func(r chi.Router) {
@@ -114,7 +126,6 @@ func newWorld(t *testing.T) *world {
 	})
 	r.With(guard).Handle("/.well-known/oauth-authorization-server/t/{tenant}", http.HandlerFunc(provider.Metadata))
 	w.handler = r
-	return w
 }
 
 type lockedWriter struct {
