@@ -181,49 +181,95 @@ CREATE TABLE audit_events (
 
 -- Instance-wide: a mailbox is counted over all tenants too, and the key is a
 -- keyed hash that carries the tenant where one belongs to it. The counts are not
--- worth a log: after a crash everybody begins anew. Buckets of the larger rules
--- lie side by side in three arrays; idp.Counter says what they mean.
+-- worth a log: after a crash everybody begins anew. idp.Counter says what they
+-- mean. A ring is 36 numbers for each period of the larger rules: the period,
+-- its first and newest bucket (since the Unix epoch), the sum, and 32 buckets,
+-- each at its number modulo 32; 31 at the most are within a period.
 CREATE UNLOGGED TABLE limits (
-    key     bytea       NOT NULL PRIMARY KEY,
-    hits    bigint[]    NOT NULL, -- Unix milliseconds, oldest first
-    periods bigint[]    NOT NULL, -- of each bucket: nanoseconds
-    numbers bigint[]    NOT NULL, -- of each bucket: which, since the Unix epoch
-    counts  bigint[]    NOT NULL, -- of each bucket
-    expires timestamptz NOT NULL  -- the first whole hour after the counter's end: a hit moves it once an hour
+    key       bytea       NOT NULL PRIMARY KEY,
+    hits      bigint[]    NOT NULL, -- Unix milliseconds, oldest first
+    rings     bigint[]    NOT NULL,
+    allowed   boolean     NOT NULL, -- what the last request was told
+    retry_at  bigint      NOT NULL,
+    remaining bigint      NOT NULL,
+    expires   timestamptz NOT NULL  -- the first whole hour after the counter's end: a hit moves it once an hour
 ) WITH (fillfactor = 75);
 CREATE INDEX limits_expires ON limits (expires);
 
 -- What idp.Counter does, where the rows are: all keys of a request are counted
 -- in one round trip. storage/postgres compares the two on random histories.
+-- Within these functions there is no SELECT on the common path: each costs more
+-- than all the arithmetic.
+
+-- +goose StatementBegin
+-- limit_rings gives the rings that rules need, as far as there are any, the rest empty.
+CREATE FUNCTION limit_rings(rings bigint[], rules bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    fitted bigint[] := '{}';
+    span   bigint;
+    known  boolean;
+BEGIN
+    FOR i IN 1 .. cardinality(rules) / 2 LOOP
+        span := rules[2 * i];
+        CONTINUE WHEN rules[2 * i - 1] <= 64 OR span <= 0;
+        known := false;
+        FOR k IN 0 .. cardinality(fitted) / 36 - 1 LOOP
+            known := known OR fitted[36 * k + 1] = span;
+        END LOOP;
+        CONTINUE WHEN known;
+        FOR k IN 0 .. cardinality(rings) / 36 - 1 LOOP
+            IF rings[36 * k + 1] = span THEN
+                fitted := fitted || rings[36 * k + 1 : 36 * k + 36];
+                known := true;
+            END IF;
+        END LOOP;
+        IF NOT known THEN
+            fitted := fitted || array_fill(0::bigint, ARRAY[36]);
+            fitted[cardinality(fitted) - 35] := span;
+            fitted[cardinality(fitted) - 34] := 1; -- first after newest: empty
+        END IF;
+    END LOOP;
+    RETURN fitted;
+END $$;
+-- +goose StatementEnd
 
 -- +goose StatementBegin
 -- limit_free_at gives when all rules allow another hit: now, or later (nanoseconds).
-CREATE FUNCTION limit_free_at(c limits, most bigint[], spans bigint[], now_ns bigint) RETURNS bigint
+CREATE FUNCTION limit_free_at(hits bigint[], rings bigint[], rules bigint[], now_ns bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
-    free   bigint := now_ns;
-    one    bigint;
-    oldest bigint;
+    free    bigint := now_ns;
+    most    bigint;
+    span    bigint;
+    oldest  bigint;
+    left_in bigint;
+    bucket  bigint;
 BEGIN
-    FOR i IN 1 .. cardinality(most) LOOP
-        one := now_ns;
-        IF most[i] <= 0 THEN
-            one := now_ns + spans[i];
-        ELSIF most[i] > 64 THEN
-            SELECT min(b.ends) + spans[i] INTO one
-            FROM (SELECT (s.number + 1) * greatest((spans[i] + 29) / 30, 1) AS ends,
-                         sum(s.count) OVER () AS total,
-                         sum(s.count) OVER (ORDER BY s.number) AS gone
-                  FROM unnest(c.periods, c.numbers, c.counts) AS s (period, number, count)
-                  WHERE s.period = spans[i]) b
-            WHERE b.total >= most[i] AND b.total - b.gone < most[i];
-        ELSIF cardinality(c.hits) >= most[i] THEN
-            oldest := c.hits[cardinality(c.hits) - most[i] + 1];
-            IF oldest > (now_ns - spans[i]) / 1000000 THEN
-                one := oldest * 1000000 + spans[i];
+    FOR i IN 1 .. cardinality(rules) / 2 LOOP
+        most := rules[2 * i - 1];
+        span := rules[2 * i];
+        IF most <= 0 THEN
+            free := greatest(free, now_ns + span);
+        ELSIF most > 64 THEN
+            FOR k IN 0 .. cardinality(rings) / 36 - 1 LOOP
+                CONTINUE WHEN rings[36 * k + 1] <> span;
+                left_in := rings[36 * k + 4];
+                bucket := rings[36 * k + 2];
+                WHILE left_in >= most LOOP
+                    left_in := left_in - rings[36 * k + 5 + bucket % 32];
+                    bucket := bucket + 1;
+                    IF left_in < most THEN
+                        free := greatest(free, bucket * greatest((span + 29) / 30, 1) + span);
+                    END IF;
+                END LOOP;
+            END LOOP;
+        ELSIF cardinality(hits) >= most THEN
+            oldest := hits[cardinality(hits) - most + 1];
+            IF oldest > (now_ns - span) / 1000000 THEN
+                free := greatest(free, oldest * 1000000 + span);
             END IF;
         END IF;
-        free := greatest(free, one);
     END LOOP;
     RETURN free;
 END $$;
@@ -231,145 +277,159 @@ END $$;
 
 -- +goose StatementBegin
 -- limit_remaining gives how many more hits all rules allow at now.
-CREATE FUNCTION limit_remaining(c limits, most bigint[], spans bigint[], now_ns bigint) RETURNS bigint
+CREATE FUNCTION limit_remaining(hits bigint[], rings bigint[], rules bigint[], now_ns bigint) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     least_left bigint;
     used       bigint;
 BEGIN
-    FOR i IN 1 .. cardinality(most) LOOP
-        IF most[i] > 64 THEN
-            SELECT coalesce(sum(s.count), 0) INTO used
-            FROM unnest(c.periods, c.counts) AS s (period, count) WHERE s.period = spans[i];
+    FOR i IN 1 .. cardinality(rules) / 2 LOOP
+        used := 0;
+        IF rules[2 * i - 1] > 64 THEN
+            FOR k IN 0 .. cardinality(rings) / 36 - 1 LOOP
+                IF rings[36 * k + 1] = rules[2 * i] THEN
+                    used := rings[36 * k + 4];
+                END IF;
+            END LOOP;
         ELSE
-            SELECT count(*) INTO used FROM unnest(c.hits) AS s (hit) WHERE s.hit > (now_ns - spans[i]) / 1000000;
+            WHILE used < cardinality(hits) AND hits[cardinality(hits) - used] > (now_ns - rules[2 * i]) / 1000000 LOOP
+                used := used + 1;
+            END LOOP;
         END IF;
-        least_left := least(least_left, greatest(most[i] - used, 0));
+        least_left := least(least_left, greatest(rules[2 * i - 1] - used, 0));
     END LOOP;
     RETURN coalesce(least_left, 0);
 END $$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
--- limit_trim leaves out what no rule can still count.
-CREATE FUNCTION limit_trim(c limits, most bigint[], spans bigint[], now_ns bigint) RETURNS limits
+-- limit_step counts one hit, if the rules (limit, period, limit, period, …) allow
+-- it. A refused one changes nothing.
+CREATE FUNCTION limit_step(old_hits bigint[], old_rings bigint[], rules bigint[], now_ns bigint,
+    OUT hits bigint[], OUT rings bigint[], OUT allowed boolean, OUT retry_at bigint, OUT remaining bigint)
 LANGUAGE plpgsql IMMUTABLE AS $$
 DECLARE
     longest bigint := 0;
-    keep    bigint := 0;
-    wide    bigint[] := '{}';
+    keep    int := 0;
+    exact   boolean := false;
+    span    bigint;
+    width   bigint;
+    bucket  bigint;
+    place   int := 1;
 BEGIN
-    FOR i IN 1 .. cardinality(most) LOOP
-        IF most[i] <= 64 THEN
-            longest := greatest(longest, spans[i]);
-            keep := greatest(keep, most[i]);
-        ELSE
-            wide := wide || spans[i];
+    FOR i IN 1 .. cardinality(rules) / 2 LOOP
+        IF rules[2 * i - 1] <= 64 THEN
+            exact := true;
+            longest := greatest(longest, rules[2 * i]);
+            keep := greatest(keep, rules[2 * i - 1]);
         END IF;
     END LOOP;
-    IF cardinality(c.hits) > 0 THEN
-        c.hits := ARRAY(
-            SELECT s.hit FROM unnest(c.hits) AS s (hit) WHERE s.hit > (now_ns - longest) / 1000000
-            ORDER BY s.hit OFFSET (
-                SELECT greatest(count(*) - keep, 0) FROM unnest(c.hits) AS s (hit) WHERE s.hit > (now_ns - longest) / 1000000));
-    END IF;
-    IF cardinality(c.periods) > 0 THEN
-        SELECT coalesce(array_agg(s.period ORDER BY s.period, s.number), '{}'),
-               coalesce(array_agg(s.number ORDER BY s.period, s.number), '{}'),
-               coalesce(array_agg(s.count ORDER BY s.period, s.number), '{}')
-        INTO c.periods, c.numbers, c.counts
-        FROM unnest(c.periods, c.numbers, c.counts) AS s (period, number, count)
-        WHERE s.period = ANY (wide) AND (s.number + 1) * greatest((s.period + 29) / 30, 1) > now_ns - s.period;
-    END IF;
-    RETURN c;
-END $$;
--- +goose StatementEnd
-
--- +goose StatementBegin
--- limit_add counts a hit at now.
-CREATE FUNCTION limit_add(c limits, most bigint[], spans bigint[], now_ns bigint) RETURNS limits
-LANGUAGE plpgsql IMMUTABLE AS $$
-DECLARE
-    hit     bigint := now_ns / 1000000;
-    low     bigint;
-    high    bigint;
-    at_slot bigint;
-    missing bigint;
-BEGIN
-    IF 64 >= ANY (most) THEN
-        -- Replicas' clocks differ a little, so the newest hit need not be the last one counted.
-        IF cardinality(c.hits) = 0 OR c.hits[cardinality(c.hits)] <= hit THEN
-            c.hits := c.hits || hit;
-        ELSE
-            c.hits := ARRAY(SELECT s.hit FROM unnest(c.hits || hit) AS s (hit) ORDER BY s.hit);
-        END IF;
-    END IF;
-    FOR i IN 1 .. cardinality(most) LOOP
-        CONTINUE WHEN most[i] <= 64 OR spans[i] <= 0 OR EXISTS (
-            SELECT FROM generate_series(1, i - 1) AS before WHERE most[before] > 64 AND spans[before] = spans[i]);
-        at_slot := now_ns / greatest((spans[i] + 29) / 30, 1);
-        SELECT min(s.number), max(s.number) INTO low, high
-        FROM unnest(c.periods, c.numbers) AS s (period, number) WHERE s.period = spans[i];
-        at_slot := greatest(at_slot, low); -- from a clock so far behind that its bucket is forgotten
-        FOR missing IN SELECT generate_series(coalesce(high + 1, at_slot), at_slot) LOOP
-            c.periods := c.periods || spans[i];
-            c.numbers := c.numbers || missing;
-            c.counts := c.counts || 0::bigint;
+    -- Leave out what no rule can still count.
+    WHILE place <= cardinality(old_hits) AND old_hits[place] <= (now_ns - longest) / 1000000 LOOP
+        place := place + 1;
+    END LOOP;
+    hits := old_hits[greatest(place, cardinality(old_hits) - keep + 1) :];
+    rings := limit_rings(old_rings, rules);
+    FOR k IN 0 .. cardinality(rings) / 36 - 1 LOOP
+        span := rings[36 * k + 1];
+        width := greatest((span + 29) / 30, 1);
+        bucket := rings[36 * k + 2];
+        WHILE bucket <= rings[36 * k + 3] AND (bucket + 1) * width <= now_ns - span LOOP
+            rings[36 * k + 4] := rings[36 * k + 4] - rings[36 * k + 5 + bucket % 32];
+            rings[36 * k + 5 + bucket % 32] := 0;
+            bucket := bucket + 1;
         END LOOP;
-        c.counts := ARRAY(
-            SELECT s.count + (s.period = spans[i] AND s.number = at_slot)::int
-            FROM unnest(c.periods, c.numbers, c.counts) WITH ORDINALITY AS s (period, number, count, place) ORDER BY s.place);
+        rings[36 * k + 2] := bucket;
     END LOOP;
-    RETURN c;
+    retry_at := limit_free_at(hits, rings, rules, now_ns);
+    allowed := retry_at <= now_ns;
+    remaining := 0;
+    IF NOT allowed THEN
+        hits := old_hits;
+        rings := old_rings;
+        RETURN;
+    END IF;
+    IF exact AND now_ns / 1000000 > (now_ns - longest) / 1000000 THEN
+        -- Replicas' clocks differ a little, so the newest hit need not be the last one counted.
+        place := cardinality(hits);
+        WHILE place > 0 AND hits[place] > now_ns / 1000000 LOOP
+            place := place - 1;
+        END LOOP;
+        hits := hits[: place] || now_ns / 1000000 || hits[place + 1 :];
+        hits := hits[greatest(cardinality(hits) - keep + 1, 1) :];
+    END IF;
+    FOR k IN 0 .. cardinality(rings) / 36 - 1 LOOP
+        bucket := now_ns / greatest((rings[36 * k + 1] + 29) / 30, 1);
+        IF rings[36 * k + 2] > rings[36 * k + 3] THEN
+            rings[36 * k + 2] := bucket;
+            rings[36 * k + 3] := bucket;
+        END IF;
+        bucket := greatest(bucket, rings[36 * k + 2]); -- from a clock so far behind that its bucket is forgotten
+        rings[36 * k + 3] := greatest(bucket, rings[36 * k + 3]);
+        rings[36 * k + 4] := rings[36 * k + 4] + 1;
+        rings[36 * k + 5 + bucket % 32] := rings[36 * k + 5 + bucket % 32] + 1;
+    END LOOP;
+    retry_at := limit_free_at(hits, rings, rules, now_ns);
+    remaining := limit_remaining(hits, rings, rules, now_ns);
 END $$;
 -- +goose StatementEnd
 
 -- +goose StatementBegin
 -- take_hits counts each hit that its rules allow. The rules of hit i lie at the
--- places starts[i] .. starts[i + 1] - 1 of most and spans. Rows are locked in the
--- order of their keys, so that no two requests wait for each other.
-CREATE FUNCTION take_hits(keys bytea[], starts int[], most bigint[], spans bigint[], now_ns bigint)
+-- places starts[i] .. starts[i + 1] - 1 of all_rules, a limit and a period each.
+-- Rows are locked in the order of their keys, so that no two requests wait for
+-- each other.
+CREATE FUNCTION take_hits(keys bytea[], starts int[], all_rules bigint[], now_ns bigint)
 RETURNS TABLE (place int, allowed boolean, retry_at bigint, remaining bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-    c     limits;
-    known boolean;
-    m     bigint[];
-    p     bigint[];
-    ends  bigint;
+    rules bigint[];
+    life  bigint;
+    until timestamptz;
 BEGIN
     FOR place IN SELECT o FROM generate_subscripts(keys, 1) AS s (o) ORDER BY keys[o], o LOOP
-        m := most[starts[place] : starts[place + 1] - 1];
-        p := spans[starts[place] : starts[place + 1] - 1];
+        rules := all_rules[starts[place] : starts[place + 1] - 1];
+        life := 0;
+        FOR i IN 1 .. cardinality(rules) / 2 LOOP
+            life := greatest(life, rules[2 * i] + CASE WHEN rules[2 * i - 1] > 64 THEN greatest((rules[2 * i] + 29) / 30, 1) ELSE 0 END);
+        END LOOP;
+        until := to_timestamp(((now_ns + life) / 3600000000000 + 1) * 3600);
         LOOP
-            SELECT * INTO c FROM limits WHERE key = keys[place] FOR UPDATE;
-            known := FOUND;
-            IF NOT known THEN
-                c := (keys[place], '{}', '{}', '{}', '{}', '-infinity');
-            END IF;
-            c := limit_trim(c, m, p, now_ns);
-            retry_at := limit_free_at(c, m, p, now_ns);
-            allowed := retry_at <= now_ns;
-            remaining := 0;
-            EXIT WHEN NOT allowed; -- and nothing is written
-            c := limit_trim(limit_add(c, m, p, now_ns), m, p, now_ns);
-            retry_at := limit_free_at(c, m, p, now_ns);
-            remaining := limit_remaining(c, m, p, now_ns);
-            SELECT max(s.span + CASE WHEN s.lim > 64 THEN greatest((s.span + 29) / 30, 1) ELSE 0 END) INTO ends
-            FROM unnest(m, p) AS s (lim, span);
-            ends := now_ns + greatest(coalesce(ends, 0), 0);
-            c.expires := greatest(c.expires, to_timestamp((ends / 3600000000000 + 1) * 3600));
-            IF known THEN
-                UPDATE limits SET hits = c.hits, periods = c.periods, numbers = c.numbers, counts = c.counts, expires = c.expires
-                WHERE key = c.key;
-                EXIT;
-            END IF;
-            INSERT INTO limits (key, hits, periods, numbers, counts, expires)
-            VALUES (c.key, c.hits, c.periods, c.numbers, c.counts, c.expires) ON CONFLICT DO NOTHING;
-            EXIT WHEN FOUND; -- else another request was first: wait for it
+            UPDATE limits l
+            SET (hits, rings, allowed, retry_at, remaining, expires) = (
+                SELECT s.hits, s.rings, s.allowed, s.retry_at, s.remaining,
+                       CASE WHEN s.allowed THEN greatest(l.expires, until) ELSE l.expires END
+                FROM limit_step(l.hits, l.rings, rules, now_ns) s)
+            WHERE l.key = keys[place]
+            RETURNING l.allowed, l.retry_at, l.remaining INTO take_hits.allowed, take_hits.retry_at, take_hits.remaining;
+            EXIT WHEN FOUND;
+            INSERT INTO limits AS l (key, hits, rings, allowed, retry_at, remaining, expires)
+            SELECT keys[place], s.hits, s.rings, s.allowed, s.retry_at, s.remaining, until
+            FROM limit_step('{}', '{}', rules, now_ns) s
+            ON CONFLICT DO NOTHING
+            RETURNING l.allowed, l.retry_at, l.remaining INTO take_hits.allowed, take_hits.retry_at, take_hits.remaining;
+            EXIT WHEN FOUND; -- else another request was first
         END LOOP;
         RETURN NEXT;
     END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+-- limit_back takes a hit back from rings.
+CREATE FUNCTION limit_back(rings bigint[], at_ns bigint) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE AS $$
+DECLARE
+    bucket bigint;
+BEGIN
+    FOR k IN 0 .. cardinality(rings) / 36 - 1 LOOP
+        bucket := at_ns / greatest((rings[36 * k + 1] + 29) / 30, 1);
+        IF bucket BETWEEN rings[36 * k + 2] AND rings[36 * k + 3] AND rings[36 * k + 5 + bucket % 32] > 0 THEN
+            rings[36 * k + 4] := rings[36 * k + 4] - 1;
+            rings[36 * k + 5 + bucket % 32] := rings[36 * k + 5 + bucket % 32] - 1;
+        END IF;
+    END LOOP;
+    RETURN rings;
 END $$;
 -- +goose StatementEnd
 
@@ -380,9 +440,7 @@ END $$;
 CREATE FUNCTION return_hits(taken jsonb) RETURNS int
 LANGUAGE plpgsql AS $$
 DECLARE
-    c       limits;
     one     record;
-    at_hit  int;
     touched int := 0;
 BEGIN
     IF jsonb_typeof(taken) <> 'array' THEN
@@ -392,19 +450,14 @@ BEGIN
         SELECT decode(e ->> 'k', 'hex') AS key, (e ->> 't')::bigint AS at_ns
         FROM jsonb_array_elements(taken) AS s (e) ORDER BY 1
     LOOP
-        SELECT * INTO c FROM limits WHERE key = one.key FOR UPDATE;
-        CONTINUE WHEN NOT FOUND;
-        touched := touched + 1;
-        at_hit := array_position(c.hits, one.at_ns / 1000000);
-        IF at_hit IS NOT NULL THEN
-            c.hits := c.hits[: at_hit - 1] || c.hits[at_hit + 1 :];
+        UPDATE limits l
+        SET rings = limit_back(l.rings, one.at_ns),
+            hits = CASE WHEN array_position(l.hits, one.at_ns / 1000000) IS NULL THEN l.hits
+                   ELSE l.hits[: array_position(l.hits, one.at_ns / 1000000) - 1] || l.hits[array_position(l.hits, one.at_ns / 1000000) + 1 :] END
+        WHERE l.key = one.key;
+        IF FOUND THEN
+            touched := touched + 1;
         END IF;
-        IF cardinality(c.counts) > 0 THEN
-            c.counts := ARRAY(
-                SELECT s.count - (s.count > 0 AND s.number = one.at_ns / greatest((s.period + 29) / 30, 1))::int
-                FROM unnest(c.periods, c.numbers, c.counts) WITH ORDINALITY AS s (period, number, count, place) ORDER BY s.place);
-        END IF;
-        UPDATE limits SET hits = c.hits, counts = c.counts WHERE key = c.key;
     END LOOP;
     RETURN touched;
 END $$;

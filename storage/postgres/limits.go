@@ -15,19 +15,19 @@ func (s *Store) TakeHits(ctx context.Context, hits []idp.Hit, now time.Time) ([]
 	if len(hits) == 0 {
 		return []idp.Verdict{}, nil
 	}
-	const query = `SELECT place, allowed, retry_at, remaining FROM take_hits($1, $2, $3, $4, $5)`
+	const query = `SELECT place, allowed, retry_at, remaining FROM take_hits($1, $2, $3, $4)`
 	keys, starts := make([][]byte, 0, len(hits)), make([]int32, 0, len(hits)+1)
-	limits, spans := []int64{}, []int64{}
+	rules := []int64{}
 	for _, hit := range hits {
-		keys, starts = append(keys, hit.Key[:]), append(starts, int32(len(limits)+1))
+		keys, starts = append(keys, hit.Key[:]), append(starts, int32(len(rules)+1))
 		for _, rule := range hit.Rules {
-			limits, spans = append(limits, rule.Limit), append(spans, int64(rule.Period))
+			rules = append(rules, rule.Limit, int64(rule.Period))
 		}
 	}
-	starts = append(starts, int32(len(limits)+1))
+	starts = append(starts, int32(len(rules)+1))
 	verdicts := make([]idp.Verdict, len(hits))
 	err := s.try(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, query, keys, starts, limits, spans, now.UnixNano())
+		rows, err := s.pool.Query(ctx, query, keys, starts, rules, now.UnixNano())
 		if err != nil {
 			return err
 		}
