@@ -32,4 +32,11 @@ const (
 	EventClientGone  EventKind = "client.deleted"
 	EventUserInvited EventKind = "user.invited"
 	EventUserChanged EventKind = "user.changed"
+	EventDisabled    EventKind = "user.disabled"
+	EventEnabled     EventKind = "user.enabled"
+	EventSignedOut   EventKind = "user.signed_out" // everywhere, by the operator
+	EventUserDeleted EventKind = "user.deleted"
+	EventLogoutLost  EventKind = "logout.not_delivered"
+	EventConsent     EventKind = "consent.given"
+	EventConsentGone EventKind = "consent.revoked"
 )

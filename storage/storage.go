@@ -21,6 +21,8 @@ type Store interface {
 	Users
 	Flows
 	Outbox
+	Logouts
+	Consents
 	Grants
 	Keys
 	Limits
@@ -80,6 +82,24 @@ type Users interface {
 	SetProfile(ctx context.Context, t idp.TenantID, id idp.UserID, p idp.Profile, now time.Time) error
 	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)
 	RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
+	// ListUsers gives up to most users whose address comes after the given one, by address.
+	ListUsers(ctx context.Context, t idp.TenantID, after idp.Address, most int) ([]idp.User, error)
+	// SetDisabled disables a user, which ends every session and revokes every
+	// grant, or enables them again; idp.ErrNotFound.
+	SetDisabled(ctx context.Context, t idp.TenantID, id idp.UserID, disabled bool, now time.Time) error
+	// SignOutUser ends every session and revokes every grant of a user, offline
+	// ones too; idp.ErrNotFound.
+	SignOutUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error
+	// DeleteUser takes away a user with all that is theirs, but for the audit
+	// log; idp.ErrNotFound.
+	DeleteUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error
+	// ListSessions gives up to most sessions that are alive at now, newest login
+	// first; an empty user stands for all.
+	ListSessions(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.SignedIn, error)
+	// EndSession ends a session with every grant on it, offline ones too;
+	// idp.ErrNotFound if it is not alive.
+	EndSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
+	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
 	// ListEvents gives a tenant's newest audit events, newest first.
 	ListEvents(ctx context.Context, t idp.TenantID, most int) ([]idp.Event, error)
 }
@@ -104,6 +124,25 @@ type Outbox interface {
 	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
 	FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error
 	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
+}
+
+// Logouts are the logout tokens to send. Whatever ends a session writes them, in
+// its own step, for each client that has a back channel.
+type Logouts interface {
+	DueLogouts(ctx context.Context, now time.Time, most int) ([]idp.LogoutRef, error)
+	ClaimLogout(ctx context.Context, ref idp.LogoutRef, lease time.Duration, now time.Time) (idp.ClaimedLogout, error)
+	FinishLogout(ctx context.Context, ref idp.LogoutRef, attempt int, end idp.LogoutEnd, due, now time.Time) error
+}
+
+// Consents are what people have agreed to.
+type Consents interface {
+	FindConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID) (idp.Consent, error)
+	Agree(ctx context.Context, c idp.Consent, g idp.Grant) error
+	// ListConsents gives a user's consents by client.
+	ListConsents(ctx context.Context, t idp.TenantID, u idp.UserID) ([]idp.Consent, error)
+	// RevokeConsent takes a consent back and revokes the user's grants of that
+	// client; idp.ErrNotFound.
+	RevokeConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error
 }
 
 // Grants are what codes and tokens stand on.

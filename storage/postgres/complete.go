@@ -30,7 +30,7 @@ const (
 			RETURNING w.flow_id
 		), made AS (
 			INSERT INTO users (tenant_id, user_id, subject, address, verified, disabled, locale, profile, created_at)
-			SELECT $1, $10, $11, f.address, true, false, $12, $31, $8
+			SELECT $1, $10, $11, f.address, true, false, $12, $30, $8
 			FROM won JOIN f ON true LEFT JOIN known ON true WHERE known.user_id IS NULL OR NOT known.verified
 			ON CONFLICT (tenant_id, address) DO UPDATE SET verified = true
 			RETURNING tenant_id, user_id, subject, address, verified, disabled, locale, profile, created_at
@@ -47,13 +47,24 @@ const (
 			UPDATE sessions o SET revoked = true,
 				successor = CASE WHEN o.user_id = u.user_id THEN $7::uuid END,
 				expires = CASE WHEN o.user_id = u.user_id THEN greatest(o.expires, $17) ELSE o.expires END
-			FROM u WHERE o.tenant_id = $1 AND o.session_id = $18 AND o.session_id <> $7 AND NOT o.revoked
+			FROM u, users w WHERE o.tenant_id = $1 AND o.session_id = $18 AND o.session_id <> $7 AND NOT o.revoked
+				AND w.tenant_id = $1 AND w.user_id = o.user_id
+			RETURNING o.session_id, w.subject, o.user_id = u.user_id AS same_person
 		), granted AS (
 			INSERT INTO grants (` + newGrantColumns + `)
 			SELECT $1, $19, f.request ->> 'client_id', u.user_id, $7, f.request, $14, $15, $16,
-				$20, $21, false, $22, $23, false, CASE WHEN f.request -> 'scope' ? 'offline_access' THEN $30::int ELSE $24::int END
+				$20, $21, false, $22, $23, false, $24
 			FROM u JOIN f ON true WHERE $19::uuid IS NOT NULL
-		), noted AS (
+			RETURNING session_id, client_id
+		), knowing AS (` + knowing + `$17 FROM granted` + knowers + `), inherited AS (
+			INSERT INTO session_clients (tenant_id, session_id, client_id, sid, expires)
+			SELECT $1, $7, k.client_id, k.sid, $17 FROM replaced
+			JOIN session_clients k ON k.tenant_id = $1 AND k.session_id = replaced.session_id
+			WHERE replaced.same_person
+			ON CONFLICT DO NOTHING
+		), ended AS (
+			SELECT replaced.session_id, replaced.subject FROM replaced WHERE NOT replaced.same_person
+		), told AS (` + told + `$8, $31` + toldFrom + `), noted AS (
 			INSERT INTO audit_events (` + eventColumns + `)
 			SELECT $1, e.id, $8, e.kind, u.user_id, f.request ->> 'client_id', $25
 			FROM u JOIN f ON true
@@ -123,7 +134,7 @@ func (s *Store) CompleteFlow(ctx context.Context, c idp.Completion) (idp.Complet
 		digest(session.Digest), instant(session.AuthTime), session.ACR, session.AMR, instant(session.Expires), named(c.Replaces),
 		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires),
 		string(c.By), key(login.ID), string(login.Kind), key(signUp.ID), string(signUp.Kind),
-		sweepDay(refreshable(g)), profile)
+		profile, instant(c.Now.Add(idp.LogoutLife)))
 	if err != nil {
 		return idp.Completed{}, err
 	}

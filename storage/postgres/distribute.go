@@ -14,7 +14,7 @@ import (
 // passes anyway: its keys belong to no tenant, and several are counted at once.
 var tenantTables = []string{
 	"clients", "users", "sessions", "flows", "links", "outbox", "grants", "stored_requests", "signing_keys", "audit_events",
-	"used_once", "registration_tokens", "logos",
+	"used_once", "registration_tokens", "logos", "session_clients", "logouts", "consents",
 }
 
 func hasCitus(ctx context.Context, conn *pgx.Conn) (there bool, err error) {

@@ -27,9 +27,10 @@ func (s *Store) FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g
 		), granted AS (
 			INSERT INTO grants (` + newGrantColumns + `)
 			SELECT $1, $4, f.request ->> 'client_id', s.user_id, s.session_id, f.request, s.auth_time, s.acr, s.amr,
-				$5, $6, false, $7, $8, false, CASE WHEN f.request -> 'scope' ? 'offline_access' THEN $10::int ELSE $9::int END
+				$5, $6, false, $7, $8, false, $9
 			FROM won JOIN f ON true JOIN s ON true WHERE $4::uuid IS NOT NULL
-		)
+			RETURNING session_id, client_id
+		), knowing AS (` + knowing + `s.expires FROM granted JOIN s ON true` + knowers + `)
 		SELECT won.flow_id IS NOT NULL, ` + flowColumns + `, ` + sessionColumns + `, ` + userColumns + `
 		FROM f LEFT JOIN s ON true LEFT JOIN u ON true LEFT JOIN won ON true`
 	var done idp.Completed
@@ -37,8 +38,7 @@ func (s *Store) FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g
 	into := append([]any{boolColumn{&won}}, flowInto(&done.Flow)...)
 	into = append(append(into, sessionInto(&done.Session)...), userInto(&done.User)...)
 	err := s.row(ctx, into, update, named(t), named(id), instant(now),
-		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires),
-		sweepDay(refreshable(g)))
+		key(g.ID), digest(g.Code), instant(g.CodeExpires), instant(g.CreatedAt), instant(g.Expires), sweepDay(g.Expires))
 	if err != nil {
 		return idp.Completed{}, err
 	}

@@ -35,20 +35,31 @@ func grantInto(g *idp.Grant) []any {
 
 // CreateGrant writes a grant that stands on a session already open.
 func (s *Store) CreateGrant(ctx context.Context, g idp.Grant) error {
-	const insert = `INSERT INTO grants (` + newGrantColumns + `, refresh, refresh_expires)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
-	request, err := document(g.Request)
+	insert, args, err := newGrant(g)
 	if err != nil {
 		return err
 	}
-	swept := sweepDay(g.Expires)
-	if g.Request.Offline() {
-		swept = sweepDay(refreshable(g))
-	}
-	_, err = s.exec(ctx, insert, key(g.TenantID), key(g.ID), string(g.ClientID), key(g.UserID), key(g.SessionID),
-		request, instant(g.AuthTime), g.ACR, g.AMR, digest(g.Code), instant(g.CodeExpires), g.CodeUsed,
-		instant(g.CreatedAt), instant(g.Expires), g.Revoked, swept, digest(g.Refresh), instant(g.RefreshExpires))
+	_, err = s.exec(ctx, insert, args...)
 	return err
+}
+
+// newGrant is the statement that writes a grant on a session already open.
+func newGrant(g idp.Grant) (statement string, args []any, err error) {
+	const insert = `WITH granted AS (
+			INSERT INTO grants (` + newGrantColumns + `, refresh, refresh_expires)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+			RETURNING session_id, client_id
+		) ` + knowing + `s.expires FROM granted
+			JOIN sessions s ON s.tenant_id = $1 AND s.session_id = granted.session_id` + knowers
+	request, err := document(g.Request)
+	if err != nil {
+		return "", nil, err
+	}
+	return insert, []any{
+		key(g.TenantID), key(g.ID), string(g.ClientID), key(g.UserID), key(g.SessionID),
+		request, instant(g.AuthTime), g.ACR, g.AMR, digest(g.Code), instant(g.CodeExpires), g.CodeUsed,
+		instant(g.CreatedAt), instant(g.Expires), g.Revoked, sweepDay(g.Expires), digest(g.Refresh), instant(g.RefreshExpires),
+	}, nil
 }
 
 // signedIn is whether session p, or the heir it has, still signs its person in at $3.
@@ -87,15 +98,6 @@ func (s *Store) RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID,
 }
 
 const day = 24 * time.Hour
-
-// refreshable is until when a grant that gets a refresh token lives: its row
-// is kept for that long from the start, so that redeeming moves no index entry.
-func refreshable(g idp.Grant) time.Time {
-	if until := g.CreatedAt.Add(idp.RefreshTokenLife); until.After(g.Expires) {
-		return until
-	}
-	return g.Expires
-}
 
 // sweepDay is the first whole day, since 1970, after a time.
 func sweepDay(t time.Time) int64 {

@@ -48,12 +48,13 @@ func (s *Store) FindSession(ctx context.Context, t idp.TenantID, id idp.SessionI
 // RevokeSession ends a session and appends the audit event; ending it twice is no error.
 func (s *Store) RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error {
 	const update = `WITH ended AS (
-			UPDATE sessions s SET revoked = true WHERE s.tenant_id = $1 AND s.session_id = $2 AND NOT s.revoked
-			RETURNING s.user_id
-		)
+			UPDATE sessions s SET revoked = true FROM users u
+			WHERE s.tenant_id = $1 AND s.session_id = $2 AND NOT s.revoked AND u.tenant_id = $1 AND u.user_id = s.user_id
+			RETURNING s.session_id, s.user_id, u.subject
+		), told AS (` + told + `$4, $6` + toldFrom + `)
 		INSERT INTO audit_events (` + eventColumns + `)
 		SELECT $1, $3, $4, $5, ended.user_id, '', '' FROM ended`
 	e := event(t, now, idp.EventSignOut)
-	_, err := s.exec(ctx, update, named(t), named(id), key(e.ID), instant(e.At), string(e.Kind))
+	_, err := s.exec(ctx, update, named(t), named(id), key(e.ID), instant(e.At), string(e.Kind), instant(now.Add(idp.LogoutLife)))
 	return err
 }

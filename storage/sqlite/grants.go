@@ -73,7 +73,10 @@ func insertGrant(ctx context.Context, q *statements, g idp.Grant) error {
 		document{g.Request}, micros(g.AuthTime), g.ACR, document{g.AMR},
 		g.Code, micros(g.CodeExpires), g.CodeUsed, g.Refresh, micros(g.RefreshExpires),
 		micros(g.CreatedAt), micros(g.Expires), g.Revoked, sweepDay(g.Expires))
-	return err
+	if err != nil {
+		return err
+	}
+	return noteClient(ctx, q, g)
 }
 
 // FindGrant gives a grant and its user if its tokens count at now: neither

@@ -54,7 +54,7 @@ func insertSession(ctx context.Context, q *statements, s idp.Session) error {
 // RevokeSession ends a session and appends the audit event; ending it twice is no error.
 func (s *Store) RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error {
 	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		user, err := revokeSession(ctx, q, t, id)
+		user, err := revokeSession(ctx, q, t, id, now)
 		if errors.Is(err, idp.ErrNotFound) {
 			return nil
 		}
@@ -68,7 +68,16 @@ func (s *Store) RevokeSession(ctx context.Context, t idp.TenantID, id idp.Sessio
 }
 
 // revokeSession gives the user of the session that it ended, or idp.ErrNotFound.
-func revokeSession(ctx context.Context, q *statements, t idp.TenantID, id idp.SessionID) (user idp.UserID, err error) {
+// Its clients are told.
+func revokeSession(ctx context.Context, q *statements, t idp.TenantID, id idp.SessionID, now time.Time) (idp.UserID, error) {
+	user, err := closeSession(ctx, q, t, id)
+	if err != nil {
+		return "", err
+	}
+	return user, tellClients(ctx, q, t, id, now)
+}
+
+func closeSession(ctx context.Context, q *statements, t idp.TenantID, id idp.SessionID) (user idp.UserID, err error) {
 	const update = `UPDATE sessions SET revoked = 1
 		WHERE tenant_id = ? AND session_id = ? AND revoked = 0 RETURNING user_id`
 	err = q.row(ctx, update, t, id).Scan(&user)
@@ -79,11 +88,16 @@ func revokeSession(ctx context.Context, q *statements, t idp.TenantID, id idp.Se
 // person signed in again, what stands on the old session moves to the new one:
 // another tab's login that has yet to go to its client, and grants.
 func replaceSession(ctx context.Context, q *statements, old idp.SessionID, now idp.Session) error {
-	user, err := revokeSession(ctx, q, now.TenantID, old)
-	if errors.Is(err, idp.ErrNotFound) {
+	user, err := closeSession(ctx, q, now.TenantID, old)
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
 		return nil
+	case err != nil:
+		return err
+	case user != now.UserID:
+		return tellClients(ctx, q, now.TenantID, old, now.AuthTime)
 	}
-	if err != nil || user != now.UserID {
+	if err := inheritClients(ctx, q, old, now); err != nil {
 		return err
 	}
 	const flows = `UPDATE flows SET session_id = ? WHERE tenant_id = ? AND session_id = ? AND state = 'completed'`
