@@ -2,6 +2,7 @@ package op
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -39,7 +40,39 @@ func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err := oneCredential(r, form); err != nil {
 		return err
 	}
-	return p.parse(w, r, pathIntrospect)
+	held := newHeldResponse()
+	if err := p.parse(held, r, pathIntrospect); err != nil {
+		return err
+	}
+	if c := callOf(r.Context()).client; c != nil && strings.Contains(r.Header.Get("Accept"), mediaIntrospection) {
+		if err := p.signIntrospection(r.Context(), *c, held); err != nil {
+			return err
+		}
+	}
+	held.release(w)
+	return nil
+}
+
+// mediaIntrospection is how a client asks for a signed answer (RFC 9701 §4).
+const mediaIntrospection = "application/token-introspection+jwt"
+
+// signIntrospection makes the answer a JWT for who asked (RFC 9701 §5). Its type
+// and the member that holds everything keep it from passing for a token.
+func (p *Provider) signIntrospection(ctx context.Context, c idp.Client, held *heldResponse) error {
+	tenant := idp.TenantOf(ctx)
+	token, err := p.sign(ctx, tenant.ID, c.IDTokenAlg(), typeIntrospection, struct {
+		Issuer   string          `json:"iss"`
+		Audience idp.ClientID    `json:"aud"`
+		IssuedAt int64           `json:"iat"`
+		Token    json.RawMessage `json:"token_introspection"`
+	}{tenant.Issuer(p.publicURL), c.ID, p.clock().Unix(), held.body.Bytes()})
+	if err != nil {
+		return fmt.Errorf("introspection: %w", err)
+	}
+	held.header.Set("Content-Type", mediaIntrospection)
+	held.body.Reset()
+	held.body.WriteString(token)
+	return nil
 }
 
 // tellToken tells of an access token to any client with a secret: a resource's

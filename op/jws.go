@@ -20,6 +20,8 @@ const (
 	typeIDToken     = "JWT"
 	typeAccessToken = "at+jwt" // RFC 9068 §2.1
 	typeUserinfo    = "userinfo+jwt"
+
+	typeIntrospection = "token-introspection+jwt" // RFC 9701 §5
 )
 
 // maxToken is the longest token that is looked at.

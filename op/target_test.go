@@ -201,3 +201,25 @@ func TestUserinfoComesSignedWhereRegistered(t *testing.T) {
 		t.Errorf("a userinfo answer passes for an ID token: %v", values)
 	}
 }
+
+func TestIntrospectionComesSignedWhereAskedFor(t *testing.T) {
+	w := newWorld(t)
+	const media = "application/token-introspection+jwt"
+	ask := func(token any) map[string]any {
+		res := w.do(http.MethodPost, "/t/a/introspect", with(secretOf("rs"), "token", fmt.Sprint(token)), "Accept", media)
+		if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != media || res.Header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("%d %v %s", res.StatusCode, res.Header, res.body)
+		}
+		return w.claimsOf(res.body, "token-introspection+jwt", jose.RS256)
+	}
+	got := ask(w.tokens("web")["access_token"])
+	told, ok := got["token_introspection"].(map[string]any)
+	if !ok || told["active"] != true || told["sub"] != "subject-1" || got["iss"] != issuer || got["aud"] != "rs" || got["sub"] != nil {
+		t.Errorf("%v", got)
+	}
+	if diff := cmp.Diff(map[string]any{"active": false}, ask("garbage")["token_introspection"]); diff != "" {
+		t.Error(diff)
+	}
+	res := w.do(http.MethodPost, "/t/a/introspect", with(secretOf("rs"), "token", "x", "client_secret", "wrong"), "Accept", media)
+	wantError(t, res, http.StatusUnauthorized, "invalid_client")
+}
