@@ -76,6 +76,9 @@ func (Dev) TrustedProxies() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
+// OutgoingAllowed is loopback in dev, where apps under development live.
+func (d Dev) OutgoingAllowed() []netip.Prefix { return d.TrustedProxies() }
+
 // Serve is `postern serve`: production.
 type Serve struct {
 	Listen    string         `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on."`
@@ -83,6 +86,7 @@ type Serve struct {
 	SMTP      string         `name:"smtp" required:"" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS) or smtps://… (TLS)."`
 	MailFrom  string         `required:"" placeholder:"ADDRESS" help:"Sender of the mails of tenants that have none of their own."`
 	Proxies   []netip.Prefix `name:"trusted-proxy" placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Host count."`
+	Outgoing  []netip.Prefix `name:"outgoing-allow" placeholder:"CIDR" help:"Networks inside that clients' documents may be fetched from, such as 10.0.0.0/8; public ones always may."`
 }
 
 // Public is the public URL, checked.

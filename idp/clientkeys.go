@@ -8,9 +8,10 @@ import (
 )
 
 const (
-	// MaxClientKeys and MaxJWKS bound a client's key set, for each key may be tried.
+	// MaxClientKeys bounds a client's key set, for each key may be tried.
 	MaxClientKeys = 20
-	MaxJWKS       = 32 << 10
+	// MaxJWKS bounds it in bytes.
+	MaxJWKS = 32 << 10
 )
 
 // AssertionAlgs are what client assertions may be signed with.

@@ -20,8 +20,10 @@ type clientRow struct {
 
 func (r *clientRow) into() []any {
 	c := &r.client
-	return []any{keyTo(&c.TenantID), textTo(&c.ID), &r.secrets, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt},
-		digestColumn{&c.Registration}}
+	return []any{
+		keyTo(&c.TenantID), textTo(&c.ID), &r.secrets, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt},
+		digestColumn{&c.Registration},
+	}
 }
 
 func (r *clientRow) done() (idp.Client, error) {
