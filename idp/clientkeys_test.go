@@ -43,6 +43,7 @@ func TestClientsThatSignAreHeldToPublicKeysInOnePlace(t *testing.T) {
 		"an unknown algorithm": func(c *idp.Client) { c.Metadata.AssertionAlg = "HS256" },
 		"no signature":         func(c *idp.Client) { c.Metadata.AssertionAlg = idp.AlgNone },
 		"an unknown profile":   func(c *idp.Client) { c.Metadata.Profile = "fapi3" },
+		"half a profile":       func(c *idp.Client) { c.Metadata.Profile, c.Metadata.DPoPBoundTokens = idp.ProfileFAPI2, true },
 		"an unknown kind":      func(c *idp.Client) { c.Metadata.ApplicationType = "toaster" },
 		"hybrid":               func(c *idp.Client) { c.Metadata.ResponseTypes = []string{"code id_token"} },
 	} {

@@ -137,6 +137,8 @@ func (m ClientMetadata) validateChoices() error {
 		return fmt.Errorf("application_type %q: web or native", m.ApplicationType)
 	case m.Profile != ProfileDefault && m.Profile != ProfileFAPI2:
 		return fmt.Errorf("profile %q: fapi2_security or none", m.Profile)
+	case m.Profile == ProfileFAPI2 && (!m.RequirePushedRequests || !m.DPoPBoundTokens):
+		return errors.New("profile fapi2_security: with pushed authorization requests and DPoP-bound tokens only")
 	case m.AssertionAlg != "" && !slices.Contains(AssertionAlgs, m.AssertionAlg):
 		return fmt.Errorf("token_endpoint_auth_signing_alg %q: RS, PS or ES with 256, 384 or 512, or EdDSA", m.AssertionAlg)
 	}

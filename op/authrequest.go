@@ -157,7 +157,7 @@ type reading struct {
 
 // steps go in this order: how to answer is settled first.
 var steps = []func(*reading) error{
-	(*reading).answer, (*reading).wellFormed, (*reading).unsupported, (*reading).responseType, (*reading).prompt,
+	(*reading).answer, (*reading).wellFormed, (*reading).profile, (*reading).unsupported, (*reading).responseType, (*reading).prompt,
 	(*reading).resource, (*reading).scope, (*reading).challenge, (*reading).maxAge, (*reading).claims, (*reading).plain,
 }
 

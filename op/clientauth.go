@@ -24,10 +24,10 @@ func invalidClient(format string, args ...any) *refusal {
 // oneCredential checks, before anything is parsed further, that a client proves
 // itself in one way only (RFC 6749 §2.3).
 func oneCredential(r *http.Request, form url.Values) error {
-	if form.Has("client_assertion") || form.Has("client_assertion_type") {
-		return invalidClient("client assertions are not supported")
-	}
 	headers := r.Header.Values("Authorization")
+	if form.Has("client_assertion") || form.Has("client_assertion_type") {
+		return oneAssertion(form, len(headers))
+	}
 	if len(headers) == 0 {
 		if form.Get("client_id") == "" {
 			return invalidClient("client authentication is missing")
@@ -51,6 +51,19 @@ func oneCredential(r *http.Request, form url.Values) error {
 	return nil
 }
 
+func oneAssertion(form url.Values, headers int) error {
+	switch {
+	case headers > 0 || form.Has("client_secret"):
+		return invalidRequest("client authentication must not use more than one method")
+	case form.Get("client_assertion_type") != assertionType:
+		return invalidClient("client_assertion_type must be %s", assertionType)
+	case form.Get("client_assertion") == "":
+		return invalidClient("client_assertion is missing")
+	default:
+		return nil
+	}
+}
+
 // decoy is compared with where there is no such client, so that the answer
 // takes the same steps.
 var decoy = idp.NewSecret().Digest()
@@ -58,6 +71,9 @@ var decoy = idp.NewSecret().Digest()
 // authenticate gives the client if it proved itself in a way it is registered
 // with. Every failure is told alike.
 func (p *Provider) authenticate(ctx context.Context, header http.Header, given *zitadel.ClientCredentials) (idp.Client, error) {
+	if given.ClientAssertion != "" {
+		return p.authenticateAssertion(ctx, given)
+	}
 	method := idp.AuthNone
 	switch {
 	case strings.TrimSpace(header.Get("Authorization")) != "":
@@ -65,15 +81,10 @@ func (p *Provider) authenticate(ctx context.Context, header http.Header, given *
 	case given.ClientSecret != "":
 		method = idp.AuthPost
 	}
-	var found idp.Client
-	err := idp.ErrNotFound
-	if plausibleClientID(given.ClientID) {
-		found, err = p.store.FindClient(ctx, idp.TenantOf(ctx).ID, idp.ClientID(given.ClientID))
+	found, known, err := p.findWithMethod(ctx, given.ClientID, method)
+	if err != nil {
+		return idp.Client{}, err
 	}
-	if err != nil && !errors.Is(err, idp.ErrNotFound) {
-		return idp.Client{}, fmt.Errorf("find client: %w", err)
-	}
-	known := err == nil && slices.Contains(found.Metadata.AuthMethods, method)
 	proven := proves(found.Secrets, given.ClientSecret)
 	if method == idp.AuthNone {
 		proven = true // by what it redeems: PKCE, a refresh token
@@ -82,6 +93,45 @@ func (p *Provider) authenticate(ctx context.Context, header http.Header, given *
 		return idp.Client{}, invalidClient("client authentication failed")
 	}
 	return found, nil
+}
+
+// authenticateAssertion is private_key_jwt (OpenID Connect Core §9, RFC 7523 §3).
+func (p *Provider) authenticateAssertion(ctx context.Context, given *zitadel.ClientCredentials) (idp.Client, error) {
+	failed := invalidClient("client authentication failed")
+	a, err := parseAssertion(given.ClientAssertion)
+	if err != nil {
+		return idp.Client{}, failed.because(err)
+	}
+	if given.ClientID != "" && given.ClientID != a.claims.Subject {
+		return idp.Client{}, failed.because(fmt.Errorf("%w: client_id is another one", errAssertion))
+	}
+	found, known, err := p.findWithMethod(ctx, a.claims.Subject, idp.AuthPrivateKey)
+	if err != nil {
+		return idp.Client{}, err
+	}
+	if !known {
+		return idp.Client{}, failed
+	}
+	err = p.proveAssertion(ctx, found, a)
+	if errors.Is(err, errAssertion) {
+		return idp.Client{}, failed.because(err)
+	}
+	return found, err
+}
+
+// findWithMethod gives a client, and whether it is there and registered with the method.
+func (p *Provider) findWithMethod(ctx context.Context, id string, method idp.AuthMethod) (found idp.Client, known bool, err error) {
+	err = idp.ErrNotFound
+	if plausibleClientID(id) {
+		found, err = p.store.FindClient(ctx, idp.TenantOf(ctx).ID, idp.ClientID(id))
+	}
+	if errors.Is(err, idp.ErrNotFound) {
+		return idp.Client{}, false, nil
+	}
+	if err != nil {
+		return idp.Client{}, false, fmt.Errorf("find client: %w", err)
+	}
+	return found, slices.Contains(found.Metadata.AuthMethods, method), nil
 }
 
 // proves compares with each of the secrets, and with as many where there are none.

@@ -19,6 +19,7 @@ type fakeStore struct {
 	ended   map[idp.SessionID]bool
 	saved   map[string]idp.StoredRequest
 	keys    []idp.SigningKey
+	once    map[string]bool
 	// poison, if set, is what every call fails with.
 	poison error
 }
@@ -45,6 +46,23 @@ func (s *fakeStore) FindClient(_ context.Context, t idp.TenantID, id idp.ClientI
 		return idp.Client{}, idp.ErrNotFound
 	}
 	return c, nil
+}
+
+func (s *fakeStore) UseOnce(_ context.Context, t idp.TenantID, kind string, d idp.Digest, _ time.Time) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	name := string(t) + kind
+	d.MAC(func(sum []byte) { name += string(sum) })
+	if s.once[name] {
+		return idp.ErrUsed
+	}
+	if s.once == nil {
+		s.once = map[string]bool{}
+	}
+	s.once[name] = true
+	return nil
 }
 
 func (s *fakeStore) OriginAllowed(_ context.Context, t idp.TenantID, origin string) (bool, error) {

@@ -116,7 +116,11 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 	for _, alg := range idp.Algs {
 		algs = append(algs, string(alg))
 	}
-	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
+	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost, oidc.AuthMethodPrivateKeyJWT}
+	assertions := make([]string, 0, len(idp.AssertionAlgs))
+	for _, alg := range idp.AssertionAlgs {
+		assertions = append(assertions, string(alg))
+	}
 	everyone := append(slices.Clone(secret), oidc.AuthMethodNone)
 	return metadata{
 		DiscoveryConfiguration: oidc.DiscoveryConfiguration{
@@ -153,6 +157,10 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 			TokenEndpointAuthMethodsSupported:         everyone,
 			RevocationEndpointAuthMethodsSupported:    everyone,
 			IntrospectionEndpointAuthMethodsSupported: secret,
+
+			TokenEndpointAuthSigningAlgValuesSupported:         assertions,
+			RevocationEndpointAuthSigningAlgValuesSupported:    assertions,
+			IntrospectionEndpointAuthSigningAlgValuesSupported: assertions,
 		},
 		ResponseIssuer:  true,
 		RequestObjects:  true,

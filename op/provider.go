@@ -15,7 +15,7 @@ import (
 	"postern/templates"
 )
 
-// Config is what a Provider is made of; all but Limits is needed.
+// Config is what a Provider is made of; all but Limits and Fetcher is needed.
 type Config struct {
 	// PublicURL is the instance's origin, without a trailing slash.
 	PublicURL string

@@ -222,6 +222,13 @@ func (s shelf) Fetch(_ context.Context, uri string) ([]byte, error) {
 	return []byte(body), nil
 }
 
+func (s shelf) Cached(ctx context.Context, uri string, renew bool) ([]byte, error) {
+	if newer, ok := s[uri+" renewed"]; ok && renew {
+		return []byte(newer), nil
+	}
+	return s.Fetch(ctx, uri)
+}
+
 func TestARequestURICountsWhereItIsRegistered(t *testing.T) {
 	w, key := withKey(t)
 	const uri = "https://web.example/request.jwt#hash"

@@ -25,6 +25,11 @@ func (s *server) VerifyClient(ctx context.Context, r *zitadel.Request[zitadel.Cl
 		return nil, callOf(ctx).fails(err)
 	}
 	callOf(ctx).is(c)
+	if r.Form.Has("grant_type") { // it is tokens that are asked for, not their end
+		if err := bound(c); err != nil {
+			return nil, callOf(ctx).fails(err)
+		}
+	}
 	return client{c}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 
 // Store is what the provider asks of the database. Each method is one atomic step.
 type Store interface {
+	Once
 	// FindClient gives a client of the tenant, or idp.ErrNotFound.
 	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
 	// OriginAllowed tells whether any client of the tenant allows the origin.
@@ -40,6 +41,12 @@ type Store interface {
 	// RevokeGrant ends all tokens of a grant of this client; a grant that is not
 	// there or another client's is no error (RFC 7009 §2.2).
 	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
+}
+
+// Once holds what may be presented once, over all replicas.
+type Once interface {
+	// UseOnce notes it in one step; idp.ErrUsed the second time until it expires.
+	UseOnce(ctx context.Context, t idp.TenantID, kind string, d idp.Digest, expires time.Time) error
 }
 
 // Sessions is the browser's side of a login, as the login room keeps it.
@@ -74,6 +81,9 @@ type Limits interface {
 // what is slow or large.
 type Fetcher interface {
 	Fetch(ctx context.Context, uri string) ([]byte, error)
+	// Cached gives what may be some minutes old. With renew it is fetched again,
+	// unless that was done just now.
+	Cached(ctx context.Context, uri string, renew bool) ([]byte, error)
 }
 
 // Keys holds the tenants' signing keys.

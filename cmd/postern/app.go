@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"postern/edge"
+	"postern/fetch"
 	"postern/idp"
 	"postern/keys"
 	"postern/limit"
@@ -31,6 +32,8 @@ type settings struct {
 	from      idp.MailFrom
 	box       *keys.Box
 	onSent    func(mail.Message)
+	// outgoing are networks that clients' documents may be fetched from, beside the public ones.
+	outgoing []netip.Prefix
 }
 
 // app is the running provider: the rooms, wired.
@@ -87,6 +90,7 @@ func (a *app) wireRooms() error {
 	a.provider, err = op.New(op.Config{
 		PublicURL: public, Store: a.store, Keys: keys.NewRing(a.store, a.box, a.term.clock), Sealer: a.box,
 		Sessions: sessions, Limits: limiter, Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
+		Fetcher: fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock}),
 	})
 	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,7 +20,9 @@ type clientCreateCmd struct {
 	Name         string   `required:"" help:"Name that people see."`
 	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where logins end; repeat for several."`
 	Public       bool     `help:"A client that cannot keep a secret: an SPA or an app on a device."`
-	AuthMethod   string   `enum:",none,client_secret_basic,client_secret_post" default:"" placeholder:"METHOD" help:"The only way it may authenticate: client_secret_basic, client_secret_post or none (default: basic or post)."`
+	AuthMethod   string   `enum:",none,client_secret_basic,client_secret_post,private_key_jwt" default:"" placeholder:"METHOD" help:"The only way it may authenticate: client_secret_basic, client_secret_post, private_key_jwt or none (default: basic or post)."`
+	JWKSFile     string   `name:"jwks-file" type:"path" placeholder:"FILE" help:"JSON Web Key Set with its public keys."`
+	JWKSURI      string   `name:"jwks-uri" placeholder:"URI" help:"Where it keeps its public keys."`
 	PostLogout   []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where sign-outs may end."`
 	Origins      []string `name:"origin" sep:"none" placeholder:"ORIGIN" help:"Further web origins that may call the endpoints."`
 	ID           string   `name:"id" placeholder:"TEXT" help:"Client id (default: made up)."`
@@ -65,7 +68,10 @@ func (c clientCreateCmd) client(now time.Time) (idp.Client, string, error) {
 	if client.ID == "" {
 		client.ID = idp.ClientID(idp.NewID(now))
 	}
-	secret, err := c.secret(client.Public())
+	if err := c.keys(&client.Metadata); err != nil {
+		return client, "", err
+	}
+	secret, err := c.secret(client.Metadata.NeedsSecret())
 	if err != nil {
 		return client, "", err
 	}
@@ -86,16 +92,33 @@ func (c clientCreateCmd) authMethods() []idp.AuthMethod {
 	}
 }
 
+// keys puts the client's public keys in, or says where they are.
+func (c clientCreateCmd) keys(m *idp.ClientMetadata) error {
+	m.JWKSURI = c.JWKSURI
+	if c.JWKSFile == "" {
+		return nil
+	}
+	raw, err := os.ReadFile(c.JWKSFile)
+	if err != nil {
+		return fmt.Errorf("--jwks-file: %w", err)
+	}
+	if !json.Valid(raw) {
+		return errors.New("--jwks-file: not JSON")
+	}
+	m.JWKS = raw
+	return nil
+}
+
 // minSecret is the shortest secret that an operator may bring along.
 const minSecret = 16
 
-func (c clientCreateCmd) secret(public bool) (string, error) {
+func (c clientCreateCmd) secret(needed bool) (string, error) {
 	switch {
 	case c.Public && c.AuthMethod != "" && c.AuthMethod != string(idp.AuthNone):
 		return "", errors.New("--public and --auth-method contradict each other")
-	case public && c.SecretFile != "":
-		return "", errors.New("a public client has no secret; leave --secret-file out")
-	case public:
+	case !needed && c.SecretFile != "":
+		return "", errors.New("such a client has no secret; leave --secret-file out")
+	case !needed:
 		return "", nil
 	case c.SecretFile == "":
 		return idp.NewSecret().Reveal(), nil

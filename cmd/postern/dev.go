@@ -74,7 +74,8 @@ func (c devCmd) serve(ctx context.Context, term *terminal, store storage.Store, 
 	mailbox := mail.NewMailbox(mailboxSize)
 	s := settings{
 		public: public, proxies: c.TrustedProxies(), rules: limit.Default(), transport: mailbox, box: box,
-		from: idp.MailFrom{Address: "postern@demo.invalid", Name: "Postern"}, onSent: printLink(term),
+		outgoing: c.OutgoingAllowed(),
+		from:     idp.MailFrom{Address: "postern@demo.invalid", Name: "Postern"}, onSent: printLink(term),
 	}
 	if c.Limits == "relaxed" {
 		s.rules = limit.Relaxed()

@@ -58,7 +58,7 @@ func (c serveCmd) settings(in config.Instance) (settings, error) {
 		return settings{}, err
 	}
 	return settings{
-		public: public, proxies: c.Proxies, rules: limit.Default(), transport: smtp,
+		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), transport: smtp,
 		from: idp.MailFrom{Address: from}, box: keys.NewBox(master),
 	}, nil
 }
