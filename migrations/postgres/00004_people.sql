@@ -2,9 +2,9 @@
 
 ALTER TABLE users ADD COLUMN profile jsonb NOT NULL DEFAULT '{}';
 
-CREATE INDEX sessions_user ON sessions (tenant_id, user_id);
-CREATE INDEX sessions_successor ON sessions (tenant_id, successor) WHERE successor IS NOT NULL;
-CREATE INDEX grants_user ON grants (tenant_id, user_id);
+CREATE INDEX sessions_user ON sessions (user_id);
+CREATE INDEX sessions_successor ON sessions (successor) WHERE successor IS NOT NULL;
+CREATE INDEX grants_user ON grants (user_id);
 
 -- Which clients know of a session and want to hear of its end. Where the same
 -- person's next sign-in took a session's place, its clients have a row here with

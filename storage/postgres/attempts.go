@@ -40,7 +40,7 @@ func (s *Store) CountAttempt(ctx context.Context, t idp.TenantID, id idp.FlowID,
 		)
 		SELECT seen.state, seen.expires, f.flow_id IS NOT NULL, seen.attempts, f.state = 'locked', ` + linkColumns + `
 		FROM seen LEFT JOIN f ON true
-		LEFT JOIN links l ON l.tenant_id = $1 AND l.flow_id = f.flow_id AND f.state = 'asked' AND l.expires > $3
+		LEFT JOIN links l ON l.tenant_id = $1 AND l.flow_id = $2 AND f.state = 'asked' AND l.expires > $3
 		ORDER BY l.sent_at DESC, l.link_id`
 	locked := event(t, now, idp.EventFlowLocked)
 	for {

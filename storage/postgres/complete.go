@@ -18,13 +18,13 @@ const (
 			FROM links l WHERE l.tenant_id = $1 AND l.link_id = $2
 		), f AS (
 			SELECT f.*, coalesce(sha256(f.browser || $3) = $5, false) AS same_browser
-			FROM l JOIN flows f ON f.tenant_id = $1 AND f.flow_id = l.flow_id
+			FROM l CROSS JOIN LATERAL (SELECT f.* FROM flows f WHERE f.tenant_id = $1 AND f.flow_id = l.flow_id LIMIT 1) f
 		), known AS (
-			SELECT u.* FROM f JOIN users u ON u.tenant_id = $1 AND u.address = f.address
+			SELECT u.* FROM f CROSS JOIN LATERAL (SELECT u.* FROM users u WHERE u.tenant_id = $1 AND u.address = f.address LIMIT 1) u
 		), won AS (
 			UPDATE flows w SET state = $6, session_id = $7
 			FROM l JOIN f ON f.flow_id = l.flow_id LEFT JOIN known ON true
-			WHERE w.tenant_id = $1 AND w.flow_id = f.flow_id AND w.state = 'asked'
+			WHERE w.tenant_id = $1 AND w.flow_id = (SELECT l.flow_id FROM l) AND w.state = 'asked'
 				AND l.verified AND f.same_browser AND l.expires > $8 AND f.expires > $8
 				AND CASE WHEN known.user_id IS NULL THEN $9::boolean ELSE NOT known.disabled END
 			RETURNING w.flow_id

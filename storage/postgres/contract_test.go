@@ -21,21 +21,21 @@ func TestStoreKeepsTheContract(t *testing.T) {
 }
 
 // migrated gives the URL of an empty database.
-func migrated(t *testing.T, base string) string {
-	t.Helper()
-	url := pgtest.Schema(t, base)
-	if err := postgres.Migrate(t.Context(), postgres.Config{URL: url}); err != nil {
-		t.Fatal(err)
+func migrated(tb testing.TB, base string) string {
+	tb.Helper()
+	url := pgtest.Schema(tb, base)
+	if err := postgres.Migrate(tb.Context(), postgres.Config{URL: url}); err != nil {
+		tb.Fatal(err)
 	}
 	return url
 }
 
-func open(t *testing.T, url string) *postgres.Store {
-	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+func open(tb testing.TB, url string) *postgres.Store {
+	tb.Helper()
+	store, err := postgres.Open(tb.Context(), postgres.Config{URL: url})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = store.Close() })
+	tb.Cleanup(func() { _ = store.Close() })
 	return store
 }

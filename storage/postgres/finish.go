@@ -15,10 +15,12 @@ func (s *Store) FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g
 	const update = `WITH f AS (
 			SELECT f.* FROM flows f WHERE f.tenant_id = $1 AND f.flow_id = $2
 		), s AS (
-			SELECT s.* FROM f JOIN sessions p ON p.tenant_id = $1 AND p.session_id = f.session_id ` + heirOf + `
-			JOIN sessions s ON s.tenant_id = $1 AND s.session_id = coalesce(heir.session_id, p.session_id)
+			SELECT s.* FROM f
+			CROSS JOIN LATERAL (SELECT p.* FROM sessions p WHERE p.tenant_id = $1 AND p.session_id = f.session_id LIMIT 1) p ` + heirOf + `
+			CROSS JOIN LATERAL (
+				SELECT s.* FROM sessions s WHERE s.tenant_id = $1 AND s.session_id = coalesce(heir.session_id, p.session_id) LIMIT 1) s
 		), u AS (
-			SELECT u.* FROM s JOIN users u ON u.tenant_id = $1 AND u.user_id = s.user_id
+			SELECT u.* FROM s` + userOfSession + `
 		), won AS (
 			UPDATE flows w SET state = 'finished' FROM s JOIN u ON u.user_id = s.user_id
 			WHERE w.tenant_id = $1 AND w.flow_id = $2 AND w.state = 'completed' AND w.expires > $3

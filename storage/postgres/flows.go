@@ -59,7 +59,7 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) error {
 // FindFlow gives a flow, expired or not, or idp.ErrNotFound.
 func (s *Store) FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (f idp.Flow, err error) {
 	const query = `SELECT ` + flowColumns + `, s.user_id
-		FROM flows f LEFT JOIN sessions s ON s.tenant_id = f.tenant_id AND s.session_id = f.session_id
+		FROM flows f` + sessionOfFlow + `
 		WHERE f.tenant_id = $1 AND f.flow_id = $2`
 	err = s.row(ctx, append(flowInto(&f), keyTo(&f.UserID)), query, named(t), named(id))
 	return f, err

@@ -71,9 +71,7 @@ const signedIn = `coalesce(CASE WHEN heir.session_id IS NULL THEN NOT p.revoked 
 // grant is offline. idp.ErrNotFound otherwise.
 func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error) {
 	const query = `SELECT ` + grantColumns + `, coalesce(heir.session_id, g.session_id), ` + userColumns + `, ` + signedIn + `
-		FROM grants g
-		JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id
-		LEFT JOIN sessions p ON p.tenant_id = $1 AND p.session_id = g.session_id ` + heirOf + `
+		FROM grants g` + userOfGrant + sessionOfGrant + `
 		WHERE g.tenant_id = $1 AND g.grant_id = $2`
 	var g idp.Grant
 	var u idp.User

@@ -27,8 +27,7 @@ func linkInto(l *idp.Link) []any {
 func (s *Store) FindLink(ctx context.Context, t idp.TenantID, id string) (link idp.Link, flow idp.Flow, err error) {
 	const query = `SELECT ` + linkColumns + `, ` + flowColumns + `, s.user_id
 		FROM links l
-		LEFT JOIN flows f ON f.tenant_id = l.tenant_id AND f.flow_id = l.flow_id
-		LEFT JOIN sessions s ON s.tenant_id = f.tenant_id AND s.session_id = f.session_id
+		LEFT JOIN LATERAL (SELECT f.* FROM flows f WHERE f.tenant_id = $1 AND f.flow_id = l.flow_id LIMIT 1) f ON true` + sessionOfFlow + `
 		WHERE l.tenant_id = $1 AND l.link_id = $2`
 	into := append(linkInto(&link), flowInto(&flow)...)
 	err = s.row(ctx, append(into, keyTo(&flow.UserID)), query, key(t), key(id))

@@ -13,28 +13,28 @@ var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // shop is a tenant with a client, and the steps of a login there.
 type shop struct {
-	t      *testing.T
+	tb     testing.TB
 	store  *postgres.Store
 	tenant idp.Tenant
 	// around runs every step of a login by its name; for counting.
 	around func(name string, step func())
 }
 
-func newShop(t *testing.T, store *postgres.Store) *shop {
-	t.Helper()
-	s := &shop{t: t, store: store, around: func(_ string, step func()) { step() }}
+func newShop(tb testing.TB, store *postgres.Store) *shop {
+	tb.Helper()
+	s := &shop{tb: tb, store: store, around: func(_ string, step func()) { step() }}
 	s.tenant = idp.Tenant{ID: idp.TenantID(idp.NewID(now)), Slug: "shop", Name: "Shop", CreatedAt: now}
-	s.must(store.CreateTenant(t.Context(), s.tenant))
-	s.must(store.CreateClient(t.Context(), idp.Client{
+	s.must(store.CreateTenant(tb.Context(), s.tenant))
+	s.must(store.CreateClient(tb.Context(), idp.Client{
 		TenantID: s.tenant.ID, ID: "app", Secrets: []idp.Digest{idp.NewSecret().Digest()}, CreatedAt: now,
 	}))
 	return s
 }
 
 func (s *shop) must(err error) {
-	s.t.Helper()
+	s.tb.Helper()
 	if err != nil {
-		s.t.Fatal(err)
+		s.tb.Fatal(err)
 	}
 }
 
@@ -48,8 +48,8 @@ type asked struct {
 var mailRules = []idp.Rule{{Limit: 1, Period: time.Minute}, {Limit: 3, Period: 15 * time.Minute}, {Limit: 30, Period: 24 * time.Hour}}
 
 func (s *shop) ask(address idp.Address) asked {
-	s.t.Helper()
-	ctx := s.t.Context()
+	s.tb.Helper()
+	ctx := s.tb.Context()
 	a := asked{flow: idp.FlowID(idp.NewID(now)), link: idp.NewID(now), browser: idp.NewSecret(), verifier: idp.NewSecret()}
 	hits := []idp.Hit{
 		{Key: idp.LimitKey{'m', a.flow[35]}, Rules: mailRules},
@@ -75,8 +75,8 @@ func (s *shop) ask(address idp.Address) asked {
 }
 
 func (s *shop) send(a asked, ref idp.MailRef) {
-	s.t.Helper()
-	ctx := s.t.Context()
+	s.tb.Helper()
+	ctx := s.tb.Context()
 	s.around("ClaimMail", func() {
 		_, err := s.store.ClaimMail(ctx, ref, time.Minute, now)
 		s.must(err)
@@ -109,8 +109,8 @@ func newGrant() (idp.Grant, idp.Secret) {
 
 // login does all that a login and its tokens do.
 func (s *shop) login(address idp.Address) {
-	s.t.Helper()
-	ctx, a := s.t.Context(), s.ask(address)
+	s.tb.Helper()
+	ctx, a := s.tb.Context(), s.ask(address)
 	s.around("FindLink", func() {
 		_, _, err := s.store.FindLink(ctx, s.tenant.ID, a.link)
 		s.must(err)

@@ -39,9 +39,10 @@ func (s *Store) ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Durat
 			u.disabled IS FALSE, u.disabled IS TRUE
 		FROM o
 		JOIN tenants t ON t.tenant_id = $1
-		JOIN flows f ON f.tenant_id = $1 AND f.flow_id = o.flow_id
-		JOIN clients c ON c.tenant_id = $1 AND c.client_id = f.request ->> 'client_id'
-		LEFT JOIN users u ON u.tenant_id = $1 AND u.address = f.address`
+		CROSS JOIN LATERAL (SELECT f.* FROM flows f WHERE f.tenant_id = $1 AND f.flow_id = o.flow_id LIMIT 1) f
+		CROSS JOIN LATERAL (
+			SELECT c.* FROM clients c WHERE c.tenant_id = $1 AND c.client_id = f.request ->> 'client_id' LIMIT 1) c
+		LEFT JOIN LATERAL (SELECT u.* FROM users u WHERE u.tenant_id = $1 AND u.address = f.address LIMIT 1) u ON true`
 	var c clientRow
 	into := append(outboxInto(&m.Entry), tenantInto(&m.Tenant)...)
 	into = append(append(into, c.into()...), flowInto(&m.Flow)...)

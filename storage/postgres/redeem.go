@@ -47,9 +47,7 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 				g.code_expires > $3 AND g.expires > $3 AS in_time,
 				g.request -> 'scope' ? 'offline_access' AND $9::bytea IS NOT NULL AS offline,
 				coalesce(heir.session_id, g.session_id) AS session_id
-			FROM grants g
-			JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id
-			LEFT JOIN sessions p ON p.tenant_id = $1 AND p.session_id = g.session_id ` + heirOf + `
+			FROM grants g` + userOfGrant + sessionOfGrant + `
 			WHERE g.tenant_id = $1 AND g.grant_id = $2
 		), g AS (
 			UPDATE grants g SET code_used = true, revoked = g.code_used,

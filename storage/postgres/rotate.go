@@ -41,7 +41,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 		current = `sha256(g.refresh || $4) = $5`
 		update  = `WITH u AS (
 			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AS own, g.refresh_expires > $3 AS in_time
-			FROM grants g JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id
+			FROM grants g` + userOfGrant + `
 			WHERE g.tenant_id = $1 AND g.grant_id = $2
 		), g AS (
 			UPDATE grants g SET
