@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"postern/idp"
@@ -11,10 +12,14 @@ import (
 const CacheLife = 500 * time.Millisecond
 
 // Cached remembers tenants and clients, which every request looks up, for ttl.
-// What this process changes is seen at once. Callers must not change the
+// What this process changes is seen at once. While the store cannot answer, what
+// was found within the last minute still serves. Callers must not change the
 // slices of what they are given: others read them too.
 func Cached(s Store, ttl time.Duration, clock func() time.Time) Store {
-	return &cached{Store: s, tenants: newMemo[idp.Tenant](ttl, clock), clients: newMemo[idp.Client](ttl, clock)}
+	var unwell atomic.Bool
+	return &cached{
+		Store: s, tenants: newMemo[idp.Tenant](ttl, clock, &unwell), clients: newMemo[idp.Client](ttl, clock, &unwell),
+	}
 }
 
 type cached struct {

@@ -150,3 +150,65 @@ func TestCachedKeepsTenantsApart(t *testing.T) {
 		}
 	}
 }
+
+func TestCachedServesWhatItKnewWhileTheStoreCannotAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration // the last answer
+		err   error
+		want  error
+	}{
+		"an outage":                     {10 * time.Second, idp.ErrUnavailable, nil},
+		"an outage of over a minute":    {2 * time.Minute, idp.ErrUnavailable, idp.ErrUnavailable},
+		"a tenant that has gone":        {10 * time.Second, idp.ErrNotFound, idp.ErrNotFound},
+		"a fault that is not an outage": {10 * time.Second, errFault, errFault},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				behind := newCounting()
+				store := storage.Cached(behind, storage.CacheLife, time.Now)
+				if _, err := store.FindTenantBySlug(t.Context(), "slug"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(c.after)
+				synctest.Wait()
+				behind.err = c.err
+				got, err := store.FindTenantBySlug(t.Context(), "slug")
+				if !errors.Is(err, c.want) || (c.want == nil && got.Name != "first") {
+					t.Errorf("%q, %v", got.Name, err)
+				}
+				if _, err := store.FindTenantBySlug(t.Context(), "unknown"); !errors.Is(err, c.err) {
+					t.Errorf("a tenant that was never found: %v", err)
+				}
+			})
+		})
+	}
+}
+
+var errFault = errors.New("no such column")
+
+func TestCachedWaitsOnceForAStoreThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		behind := newCounting()
+		store := storage.Cached(behind, storage.CacheLife, time.Now)
+		find := func(want string, most time.Duration) {
+			t.Helper()
+			began := time.Now()
+			got, err := store.FindTenantBySlug(t.Context(), "slug")
+			if took := time.Since(began); err != nil || got.Name != want || took > most {
+				t.Errorf("%q, %v after %s; want %q within %s", got.Name, err, took, want, most)
+			}
+		}
+		find("first", 0)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		behind.slow, behind.err = 3*time.Second, idp.ErrUnavailable
+		find("first", 3*time.Second)
+		find("first", 100*time.Millisecond)
+		find("first", 100*time.Millisecond)
+		time.Sleep(3 * time.Second)
+		synctest.Wait() // the question that hung is over
+		behind.name.Store("second")
+		behind.slow, behind.err = time.Millisecond, nil
+		find("second", time.Millisecond)
+	})
+}
