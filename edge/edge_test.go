@@ -188,6 +188,28 @@ func TestCausesAndQueriesStayOutOfAnswersAndLogs(t *testing.T) {
 	}
 }
 
+func TestAStoreThatFailsIsAnsweredInTheFormThatWhoAskedReads(t *testing.T) {
+	for accept, want := range map[string]string{
+		"text/html,application/xhtml+xml,*/*;q=0.8": "text/html",
+		"application/json":                          "application/json",
+		"*/*":                                       "application/json",
+		"":                                          "application/json",
+	} {
+		var log bytes.Buffer
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/t/x/here", nil)
+		r.Host = "id.example"
+		r.Header.Set("Accept", accept)
+		router(t, tenants{err: errors.New("secret cause")}, &log).ServeHTTP(w, r)
+		if got := w.Header().Get("Content-Type"); w.Code != http.StatusServiceUnavailable || !strings.HasPrefix(got, want) {
+			t.Errorf("%q is answered %d %q", accept, w.Code, got)
+		}
+		if w.Header().Get("Retry-After") == "" || w.Header().Get("Cache-Control") != "no-store" {
+			t.Errorf("%q is answered with %v", accept, w.Header())
+		}
+	}
+}
+
 func TestPanicsBecomeAPageWithTheRequestsID(t *testing.T) {
 	var log bytes.Buffer
 	h := router(t, tenants{rows: []idp.Tenant{{Slug: "path"}}}, &log)

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -88,9 +89,23 @@ func (g *Guard) admit(next http.Handler, w http.ResponseWriter, r *http.Request,
 		g.refuse(w, r, http.StatusNotFound, "unknown_tenant")
 	default:
 		g.Log.ErrorContext(r.Context(), "tenant lookup failed", "error", err)
-		w.Header().Set("Retry-After", "2")
-		g.refuse(w, r, http.StatusServiceUnavailable, "unavailable")
+		g.unavailable(w, r)
 	}
+}
+
+// unavailable answers where nobody could be asked for the tenant: a page to a
+// browser, an error of RFC 6749 §5.2 to a program.
+func (g *Guard) unavailable(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "2")
+	if strings.Contains(r.Header.Get("Accept"), "text/html") {
+		g.refuse(w, r, http.StatusServiceUnavailable, "unavailable")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(http.StatusServiceUnavailable)
+	_, _ = io.WriteString(w, `{"error":"temporarily_unavailable"}`) // who asked may have gone
 }
 
 // NotFound answers paths that nothing is at, and MethodNotAllowed wrong methods.
