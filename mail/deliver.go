@@ -12,12 +12,16 @@ import (
 
 const (
 	// claimLease covers what lies between claiming and BeginSending: composing,
-	// and one write to the database.
-	claimLease = 30 * time.Second
+	// and one write to the database. It is short, because nobody works on an entry
+	// whose claim was committed while its answer was lost.
+	claimLease = 6 * time.Second
 	// leaseMargin is by how much the sending lease outlasts the sending.
 	leaseMargin = 30 * time.Second
 	// leastUse is the least life in which a person can still use a link.
 	leastUse = time.Minute
+	// endMargin is how long, where the process has to end, a result is still tried
+	// to be written.
+	endMargin = 5 * time.Second
 )
 
 // pauses are before the second, third … attempt; the first is made at once.
@@ -38,8 +42,7 @@ func (w *Worker) deliver(ctx context.Context, ref idp.MailRef) {
 }
 
 // attempt gives the state in which the entry is left, when it is due again if
-// that is queued, and why, if it was not sent. An empty state leaves the entry
-// as it is.
+// that is queued, and why, if it was not sent.
 func (w *Worker) attempt(ctx context.Context, claimed idp.ClaimedMail) (idp.OutboxState, time.Time, error) {
 	now := w.Clock()
 	if !claimed.Deliverable() {
@@ -60,7 +63,9 @@ func (w *Worker) attempt(ctx context.Context, claimed idp.ClaimedMail) (idp.Outb
 	case errors.Is(err, idp.ErrUsed):
 		return idp.OutboxDropped, time.Time{}, nil // the flow has ended, or the lease has
 	case err != nil:
-		return "", time.Time{}, fmt.Errorf("begin sending: %w", err)
+		// No data has left and none will by this attempt, whatever was committed.
+		state, due := w.startOver(claimed)
+		return state, due, fmt.Errorf("begin sending: %w", err)
 	}
 	return w.send(ctx, claimed, message)
 }
@@ -114,15 +119,24 @@ func (w *Worker) again(claimed idp.ClaimedMail) (time.Time, bool) {
 	return due, !tooLate(claimed, due)
 }
 
+// startOver tells what becomes of an attempt that the store broke off: the next
+// one is made as soon as there is a store again, and later ones not so soon.
+func (w *Worker) startOver(claimed idp.ClaimedMail) (idp.OutboxState, time.Time) {
+	if claimed.Entry.Attempt <= 1 {
+		return idp.OutboxQueued, w.Clock()
+	}
+	if due, again := w.again(claimed); again {
+		return idp.OutboxQueued, due
+	}
+	return idp.OutboxFailed, time.Time{}
+}
+
 // finish writes what became of the attempt, also when Run has to end: a result
 // that is not written makes a mail that was sent look unknown.
 func (w *Worker) finish(ctx context.Context, claimed idp.ClaimedMail, state idp.OutboxState, due time.Time, cause error) {
 	entry := claimed.Entry
 	log := w.Log.With("tenant_id", entry.TenantID, "outbox_id", entry.ID, "attempt", entry.Attempt)
 	switch state {
-	case "":
-		log.ErrorContext(ctx, "mail left for its lease to lapse", "error", cause)
-		return
 	case idp.OutboxFailed, idp.OutboxUnknown:
 		log.ErrorContext(ctx, "mail not sent", "state", state, "error", cause)
 	case idp.OutboxQueued:
@@ -130,21 +144,37 @@ func (w *Worker) finish(ctx context.Context, claimed idp.ClaimedMail, state idp.
 	default:
 		log.InfoContext(ctx, "mail done", "state", state)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	if err := w.write(ctx, entry, state, due); err != nil {
+		log.ErrorContext(ctx, "result of a mail not written", "state", state, "error", err)
+	}
+}
+
+// write tries for as long as the lease lasts: a store that was away is back by
+// then, or the entry is given up as unknown.
+func (w *Worker) write(ctx context.Context, entry idp.OutboxEntry, state idp.OutboxState, due time.Time) error {
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		rest(patient, endMargin)
+		cancel()
+	})()
 	ref := idp.MailRef{TenantID: entry.TenantID, ID: entry.ID}
-	var err error
-	for try := range 3 {
-		if try > 0 {
-			rest(ctx, time.Duration(try)*200*time.Millisecond)
-		}
-		err = w.Store.FinishMail(ctx, ref, entry.Attempt, state, due, w.Clock())
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		err := w.Store.FinishMail(patient, ref, entry.Attempt, state, due, w.Clock())
 		if err == nil || errors.Is(err, idp.ErrUsed) {
-			return // ErrUsed: the lease had lapsed, and another attempt has it
+			return nil // ErrUsed: the lease had lapsed, and another attempt has it
+		}
+		if rest(patient, pause); patient.Err() != nil {
+			return err
 		}
 	}
-	log.ErrorContext(ctx, "result of a mail not written", "state", state, "error", err)
 }
+
+// Pauses between the tries to write a result.
+const (
+	firstPause   = 100 * time.Millisecond
+	longestPause = time.Second
+)
 
 // rest waits, or until ctx ends.
 func rest(ctx context.Context, d time.Duration) {

@@ -7,6 +7,7 @@ import (
 	netmail "net/mail"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -261,12 +262,12 @@ func TestADeadKeptConnectionIsReplacedBeforeTheDataOnly(t *testing.T) {
 		{"dead after the data", "END", hangUp, mail.ErrUnknown, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			mails := 0
+			var mails atomic.Int32 // over all connections
 			s := startServer(t, func(connection int, verb string) string {
 				if verb == "MAIL" {
-					mails++
+					mails.Add(1)
 				}
-				if connection == 1 && mails == 2 && verb == c.verb {
+				if connection == 1 && mails.Load() == 2 && verb == c.verb {
 					return c.reply
 				}
 				return ""

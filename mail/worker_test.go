@@ -166,7 +166,7 @@ func TestHowAnAttemptEnds(t *testing.T) {
 		{"tried often enough", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Entry.Attempt = 5 }, "failed at 0s", 0},
 		{"no words for it", always(nil), func(_ *outbox, c *mail.Config) { c.Templates = words{fail} }, "failed at 0s", 0},
 		{"the claim fails", always(nil), func(o *outbox, _ *mail.Config) { o.failing["ClaimMail"] = fail }, "", 0},
-		{"the link is not written", always(nil), func(o *outbox, _ *mail.Config) { o.failing["BeginSending"] = fail }, "", 0},
+		{"the link is not written", always(nil), func(o *outbox, _ *mail.Config) { o.failing["BeginSending"] = fail }, "queued at 0s", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -246,17 +246,55 @@ func TestNoAttemptIsMadeWhenALinkCouldHardlyBeUsed(t *testing.T) {
 func TestAClaimThatLapsedIsTakenUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, always(nil))
-		d.store.failing["BeginSending"] = errors.New("database is locked")
-		time.AfterFunc(10*time.Second, func() {
+		d.store.claimed.Entry.State, d.store.claimed.Entry.Attempt = idp.OutboxClaimed, 1
+		d.store.lease = d.store.began.Add(6 * time.Second)
+		d.run(t, time.Minute)
+		if diff := cmp.Diff([]string{"sent at 6s"}, d.store.past); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestAnAttemptThatTheStoreBrokeOffIsMadeAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, always(nil))
+		d.store.failing["BeginSending"] = idp.ErrUnavailable
+		time.AfterFunc(500*time.Millisecond, func() {
 			d.store.mu.Lock()
 			defer d.store.mu.Unlock()
 			delete(d.store.failing, "BeginSending")
 		})
-		d.run(t, time.Minute)
-		if diff := cmp.Diff([]string{"sent at 30s"}, d.store.past); diff != "" {
+		d.run(t, 10*time.Second)
+		if diff := cmp.Diff([]string{"queued at 0s", "sent at 1s"}, d.store.past); diff != "" {
 			t.Error(diff)
 		}
 	})
+}
+
+func TestAResultOutlastsAnOutage(t *testing.T) {
+	for name, c := range map[string]struct {
+		outage time.Duration
+		want   idp.OutboxState
+	}{
+		"shorter than the lease": {10 * time.Second, idp.OutboxSent},
+		"longer than the lease":  {time.Minute, idp.OutboxSending}, // to be found unknown
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := newDesk(t, always(nil))
+				d.store.failing["FinishMail"] = idp.ErrUnavailable
+				time.AfterFunc(c.outage, func() {
+					d.store.mu.Lock()
+					defer d.store.mu.Unlock()
+					delete(d.store.failing, "FinishMail")
+				})
+				d.run(t, 70*time.Second)
+				if state := d.store.state(); state != c.want || len(d.hand.messages) != 1 {
+					t.Errorf("%s, sent %d times", state, len(d.hand.messages))
+				}
+			})
+		})
+	}
 }
 
 func TestAResultIsWrittenThoughTheStoreFailsAtFirst(t *testing.T) {
