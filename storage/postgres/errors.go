@@ -83,13 +83,13 @@ func lost(err error) bool {
 	if code := codeOf(err); code != "" {
 		return strings.HasPrefix(code, "57P") || strings.HasPrefix(code, "25006")
 	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, pgx.ErrNoRows) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, pgx.ErrNoRows) {
 		return false
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return true
+		return true // also where connecting took longer than it may
 	}
-	return broken(err)
+	return !errors.Is(err, context.DeadlineExceeded) && broken(err)
 }
 
 // repeatable tells that a step changed nothing and may do better a second time.
