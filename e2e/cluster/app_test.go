@@ -148,6 +148,9 @@ func (w *world) begin(a app) (*login, error) {
 		return nil, err
 	}
 	l.waiting, err = l.submit(page, "/auth/login", url.Values{"email": {l.address}})
+	if err == nil && l.flow == "" {
+		err = fmt.Errorf("%w: the address was not accepted: status %d", errNoAnswer, l.waiting.Status)
+	}
 	return l, err
 }
 

@@ -35,7 +35,9 @@ type Sink struct {
 // Mail is one that was taken: its DATA was acknowledged.
 type Mail struct {
 	To, Link string
-	Taken    time.Time
+	// ID is its Message-ID, which begins with that of its outbox entry.
+	ID    string
+	Taken time.Time
 }
 
 // NewSink starts a mail server.
@@ -154,31 +156,33 @@ func (s *Sink) take(conn *textproto.Conn, to string) bool {
 	if conn.PrintfLine("250 taken") != nil {
 		return false
 	}
+	id, link := read(data)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mails[to] = append(s.mails[to], Mail{To: to, Link: linkIn(data), Taken: time.Now()})
+	s.mails[to] = append(s.mails[to], Mail{To: to, ID: id, Link: link, Taken: time.Now()})
 	close(s.more)
 	s.more = make(chan struct{})
 	return true
 }
 
-// linkIn reads the link in a mail's text part.
-func linkIn(data []byte) string {
+// read finds a mail's Message-ID, and the link in its text part.
+func read(data []byte) (id, link string) {
 	m, err := mail.ReadMessage(bufio.NewReader(bytes.NewReader(data)))
 	if err != nil {
-		return ""
+		return "", ""
 	}
+	id = strings.Trim(m.Header.Get("Message-ID"), "<>")
 	_, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
 	if err != nil {
-		return ""
+		return id, ""
 	}
 	part, err := multipart.NewReader(m.Body, params["boundary"]).NextPart()
 	if err != nil {
-		return ""
+		return id, ""
 	}
 	text, err := io.ReadAll(part)
 	if err != nil {
-		return ""
+		return id, ""
 	}
-	return linkLine.FindString(string(text))
+	return id, linkLine.FindString(string(text))
 }
