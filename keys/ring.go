@@ -169,7 +169,7 @@ func (r *Ring) reread(ctx context.Context, t idp.TenantID, lacking *keySet) (*ke
 	}
 	set, err := r.read(ctx, t, "", former)
 	if err != nil {
-		return lacking, nil //nolint:nilerr // what was read a moment ago is still good
+		return lacking, nil // what was read a moment ago is still good
 	}
 	place.set.Store(set)
 	return set, nil

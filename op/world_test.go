@@ -150,7 +150,8 @@ func guard(next http.Handler) http.Handler {
 // testAPIs are every tenant's.
 var testAPIs = []idp.API{
 	{Resource: "https://api.example", Scopes: []string{"read", "write"}},
-	{Resource: "https://api.example/a"}, {Resource: "https://api.example/b"},
+	{Resource: "https://api.example/a"},
+	{Resource: "https://api.example/b"},
 	{Resource: "https://strict.example", Scopes: []string{"pay"}, AccessTokenAlg: idp.EdDSA, TokenLife: idp.Duration(5 * time.Minute)},
 	{Resource: "urn:example:opaque", Scopes: []string{"look"}, Opaque: true, TokenLife: idp.Duration(12 * time.Hour)},
 }
