@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"postern/edge"
@@ -137,14 +138,15 @@ func (p *Provider) logOut(w http.ResponseWriter, r *http.Request, l logout) erro
 	session, user, err := p.sessions.Current(r)
 	switch {
 	case errors.Is(err, idp.ErrNotFound):
-		return p.loggedOut(w, r, l)
+		return p.loggedOut(w, r, l, nil)
 	case err != nil:
 		return fmt.Errorf("current session: %w", err)
 	case l.Hinted != "" && l.Hinted == session.ID:
-		if err := p.sessions.End(w, r, session); err != nil {
-			return fmt.Errorf("end session: %w", err)
+		frames, err := p.end(w, r, session)
+		if err != nil {
+			return err
 		}
-		return p.loggedOut(w, r, l)
+		return p.loggedOut(w, r, l, frames)
 	}
 	l.Session = session.ID
 	sealed, err := p.sealLogout(r, purposeLogoutConfirm, l)
@@ -192,21 +194,29 @@ func (p *Provider) confirmed(w http.ResponseWriter, r *http.Request, form url.Va
 		return fmt.Errorf("current session: %w", err)
 	}
 	// Another session than the one that was asked about stays.
+	var frames []string
 	if err == nil && session.ID == l.Session {
-		if err := p.sessions.End(w, r, session); err != nil {
-			return fmt.Errorf("end session: %w", err)
+		if frames, err = p.end(w, r, session); err != nil {
+			return err
 		}
 	}
-	return p.loggedOut(w, r, l)
+	return p.loggedOut(w, r, l, frames)
 }
 
-// loggedOut goes back to the client, or says that it is done.
-func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, l logout) error {
-	if l.ReturnURI == "" {
-		p.show(w, r, http.StatusOK, true, templates.SignedOut{Client: l.Client, ReturnURL: l.ClientURI})
+// loggedOut goes back to the client, or says that it is done. Where other
+// clients' pages have to be loaded first, the page that does so goes on.
+func (p *Provider) loggedOut(w http.ResponseWriter, r *http.Request, l logout, frames []string) error {
+	page := templates.SignedOut{Client: l.Client, ReturnURL: l.ClientURI, Frames: frames}
+	switch {
+	case l.ReturnURI == "":
+	case len(frames) == 0, !strings.HasPrefix(l.ReturnURI, "http"):
+		// No page links to an app's private scheme.
+		seeOther(w, l.returnURL())
 		return nil
+	default:
+		page.ReturnURL, page.Onward = l.returnURL(), true
 	}
-	seeOther(w, l.returnURL())
+	p.show(w, r, http.StatusOK, true, page)
 	return nil
 }
 

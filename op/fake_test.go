@@ -2,8 +2,10 @@ package op_test
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -167,6 +169,21 @@ func (s *fakeStore) FindGrant(_ context.Context, t idp.TenantID, id idp.GrantID,
 		return idp.Grant{}, idp.User{}, idp.ErrNotFound
 	}
 	return g.Grant, s.users[g.UserID], nil
+}
+
+func (s *fakeStore) SessionClients(_ context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return nil, err
+	}
+	known := map[idp.SessionClient]bool{}
+	for _, g := range s.grants {
+		c := s.clients[t][g.ClientID].Metadata
+		if g.TenantID == t && g.SessionID == id && c.FrontchannelLogoutURI+c.BackchannelLogoutURI != "" {
+			known[idp.SessionClient{ClientID: g.ClientID, SID: id}] = true
+		}
+	}
+	return slices.Collect(maps.Keys(known)), nil
 }
 
 func (s *fakeStore) RevokeGrant(_ context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, _ time.Time) error {

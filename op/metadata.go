@@ -109,6 +109,8 @@ type metadata struct {
 	RequestObjects  bool     `json:"request_parameter_supported"`
 	PromptsPossible []string `json:"prompt_values_supported"`
 	Locales         []string `json:"ui_locales_supported"`
+	FrontLogout     bool     `json:"frontchannel_logout_supported"` // Front-Channel Logout §3
+	FrontSession    bool     `json:"frontchannel_logout_session_supported"`
 }
 
 func metadataOf(issuer string, locales []string, fetches bool) metadata {
@@ -145,8 +147,10 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 			ClaimsSupported: append([]string{
 				"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "email", "email_verified",
 			}, idp.ProfileClaims()...),
-			ClaimsParameterSupported: true,
-			DisplayValuesSupported:   []oidc.Display{oidc.DisplayPage, oidc.DisplayPopup, oidc.DisplayTouch},
+			ClaimsParameterSupported:          true,
+			BackChannelLogoutSupported:        true,
+			BackChannelLogoutSessionSupported: true,
+			DisplayValuesSupported:            []oidc.Display{oidc.DisplayPage, oidc.DisplayPopup, oidc.DisplayTouch},
 
 			RequestObjectSigningAlgValuesSupported: append(slices.Clone(algs), string(idp.AlgNone)),
 			RequestURIParameterSupported:           fetches,
@@ -166,5 +170,7 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 		RequestObjects:  true,
 		PromptsPossible: prompts,
 		Locales:         locales,
+		FrontLogout:     true,
+		FrontSession:    true,
 	}
 }

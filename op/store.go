@@ -38,6 +38,8 @@ type Store interface {
 	// revoked nor expired, the user not disabled, and the session alive unless the
 	// grant is offline. idp.ErrNotFound otherwise.
 	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
+	// SessionClients gives the clients that want to hear of a session's end.
+	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
 	// RevokeGrant ends all tokens of a grant of this client; a grant that is not
 	// there or another client's is no error (RFC 7009 §2.2).
 	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error

@@ -41,6 +41,7 @@ type world struct {
 	t        *testing.T
 	mu       sync.Mutex
 	at       time.Time
+	running  bool // with the wall clock
 	store    *fakeStore
 	sessions *fakeSessions
 	limits   *fakeLimits
@@ -48,12 +49,16 @@ type world struct {
 	box      *keys.Box
 	ring     *keys.Ring
 	handler  http.Handler
+	provider *op.Provider
 	log      *bytes.Buffer
 }
 
 func (w *world) now() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.running {
+		return time.Now()
+	}
 	return w.at
 }
 
@@ -62,6 +67,9 @@ func (w *world) move(by time.Duration) {
 	defer w.mu.Unlock()
 	w.at = w.at.Add(by)
 }
+
+// realTime lets the world's clock run with that of a synctest bubble.
+func (w *world) realTime() { w.running = true }
 
 // sharedKeys are made once: an RSA key takes a while.
 var sharedKeys = sync.OnceValue(func() []idp.SigningKey {
@@ -119,6 +127,7 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.provider = provider
 	r := chi.NewRouter()
 	r.Route("/t/{tenant}", func(r chi.Router) {
 		r.Use(guard)

@@ -1,6 +1,8 @@
 package templates
 
-import "time"
+import (
+	"time"
+)
 
 // Frame is what every page shows around its body.
 type Frame struct {
@@ -106,8 +108,14 @@ type LogoutConfirm struct {
 	Hidden  []Hidden
 }
 
-// SignedOut says so.
-type SignedOut struct{ Client, ReturnURL string }
+// SignedOut says so. Frames are pages of clients that it loads unseen
+// (OpenID Connect Front-Channel Logout §2). Onward goes on to ReturnURL by
+// itself, a moment later.
+type SignedOut struct {
+	Client, ReturnURL string
+	Frames            []string
+	Onward            bool
+}
 
 // Fault is every refusal that has no page of its own. Key names its words:
 // fault.KEY.title and fault.KEY.text in the catalogue: bad_request, bad_client,

@@ -49,6 +49,10 @@ func samples() []sample {
 		{"logout_confirm_plain", templates.LogoutConfirm{Action: "/t/demo/end_session", Hidden: carried}},
 		{"signed_out", templates.SignedOut{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
 		{"signed_out_plain", templates.SignedOut{}},
+		{"signed_out_frames", templates.SignedOut{
+			Client: "Acme Notes", ReturnURL: "https://app.example/bye?state=a&b", Onward: true,
+			Frames: []string{"https://app.example/out?iss=x&sid=1", "https://other.example:8443/out"},
+		}},
 		{"fault", templates.Fault{Key: "bad_request", Detail: "code_challenge is missing", Request: "0199a3c2f7b8"}},
 		{"fault_retry", templates.Fault{Key: "too_many", RetryIn: 90 * time.Second}},
 		{"fault_still_signed_in", templates.Fault{Key: "signed_in"}},

@@ -6,7 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // view is what a page template sees.
@@ -75,6 +79,9 @@ func setHeaders(h http.Header, f Frame, b Body) {
 	if f.FormsStay {
 		policy += "; form-action 'self'"
 	}
+	if out, ok := b.(SignedOut); ok {
+		policy += frameSources(out.Frames)
+	}
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", f.Locale)
 	h.Set("Content-Security-Policy", policy)
@@ -85,6 +92,27 @@ func setHeaders(h http.Header, f Frame, b Body) {
 	h.Set("Cross-Origin-Opener-Policy", openerPolicy(b))
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=(), browsing-topics=()")
+}
+
+// plainHost is a host that can stand in a policy without ending its directive.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9.\-:\[\]]+$`)
+
+// frameSources allows the origins of the frames, and no others.
+func frameSources(frames []string) string {
+	var origins []string
+	for _, frame := range frames {
+		u, err := url.Parse(frame)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || !plainHost.MatchString(u.Host) {
+			continue
+		}
+		if origin := u.Scheme + "://" + u.Host; !slices.Contains(origins, origin) {
+			origins = append(origins, origin)
+		}
+	}
+	if len(origins) == 0 {
+		return ""
+	}
+	return "; frame-src " + strings.Join(origins, " ")
 }
 
 // openerPolicy cuts a page off from who opened it, but only where a mail led

@@ -26,7 +26,7 @@ func TestEveryPageCarriesItsHeaders(t *testing.T) {
 				"Content-Type":                 "text/html; charset=utf-8",
 				"Content-Language":             locale,
 				"Content-Length":               strconv.Itoa(w.Body.Len()),
-				"Content-Security-Policy":      policy,
+				"Content-Security-Policy":      policyOf(s.name),
 				"Referrer-Policy":              "no-referrer",
 				"Cache-Control":                "no-store",
 				"X-Content-Type-Options":       "nosniff",
@@ -53,6 +53,31 @@ func TestFormActionIsSentOnlyWhereFormsStay(t *testing.T) {
 	got := show(t, newSet(t), f, bodyOf(t, "signed_out")).Header().Get("Content-Security-Policy")
 	if want := policy + "; form-action 'self'"; got != want {
 		t.Errorf("policy %q, want %q", got, want)
+	}
+}
+
+// policyOf is the policy of a sample: the page with frames names them.
+func policyOf(sample string) string {
+	if sample == "signed_out_frames" {
+		return policy + "; frame-src https://app.example https://other.example:8443"
+	}
+	return policy
+}
+
+func TestFramesOfAppsAreAllowedByOriginAndNothingElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		frames []string
+		want   string
+	}{
+		"two apps, one of them twice":    {[]string{"https://a.example/x?y", "https://b.example:8443/", "https://a.example/z"}, "; frame-src https://a.example https://b.example:8443"},
+		"a host that ends the directive": {[]string{"https://a;script-src/"}, ""},
+		"no page of the web":             {[]string{"javascript:alert(1)", "data:text/html,x"}, ""},
+		"none":                           {nil, ""},
+	} {
+		w := show(t, newSet(t), frame("en"), templates.SignedOut{Frames: c.frames})
+		if got := w.Header().Get("Content-Security-Policy"); got != policy+c.want {
+			t.Errorf("%s: policy %q", name, got)
+		}
 	}
 }
 

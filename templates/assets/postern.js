@@ -132,11 +132,20 @@
     if (field.select) field.select();
   }
 
+  // Go on as soon as the apps' pages are loaded; the page's own refresh does so
+  // where one of them never is.
+  function goOn(link) {
+    const frames = [...document.querySelectorAll('iframe')];
+    const loaded = frames.map((frame) => new Promise((done) => frame.addEventListener('load', done)));
+    Promise.all(loaded).then(() => location.replace(link.href));
+  }
+
   scrub();
   localise();
   document.querySelectorAll('form[method="post"]').forEach(sendOnce);
   document.querySelectorAll('[data-copy]').forEach(copier);
   document.querySelectorAll('[data-poll]').forEach(poll);
   document.querySelectorAll('[data-until]').forEach(countDown);
+  if (document.querySelector('meta[http-equiv="refresh"]')) document.querySelectorAll('.actions a').forEach(goOn);
   lookAtProblem();
 })();
