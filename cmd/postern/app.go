@@ -45,6 +45,7 @@ type app struct {
 	guard    *edge.Guard
 	login    *login.Handler
 	provider *op.Provider
+	logouts  *op.LogoutSender
 	worker   *mail.Worker
 	janitor  *storage.Janitor
 }
@@ -87,11 +88,13 @@ func (a *app) wireRooms() error {
 	if err != nil {
 		return err
 	}
+	fetcher := fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock})
 	a.provider, err = op.New(op.Config{
 		PublicURL: public, Store: a.store, Keys: keys.NewRing(a.store, a.box, a.term.clock), Sealer: a.box,
 		Sessions: sessions, Limits: limiter, Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
-		Fetcher: fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock}),
+		Fetcher: fetcher,
 	})
+	a.logouts = &op.LogoutSender{Provider: a.provider, Store: a.store, Poster: fetcher}
 	return err
 }
 
@@ -126,6 +129,7 @@ func (a *app) run(ctx context.Context, l net.Listener, h http.Handler, ready fun
 	defer stopWork()
 	background.Go(func() { a.worker.Run(work) })
 	background.Go(func() { a.janitor.Run(work) })
+	background.Go(func() { a.logouts.Run(work) })
 
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
