@@ -49,6 +49,7 @@ type ClientMetadata struct {
 
 	ClientURI        string `json:"client_uri,omitempty"`
 	LogoURI          string `json:"logo_uri,omitempty"`
+	Logo             bool   `json:"logo,omitempty"` // it was fetched and is served here
 	PolicyURI        string `json:"policy_uri,omitempty"`
 	TermsURI         string `json:"tos_uri,omitempty"`
 	InitiateLoginURI string `json:"initiate_login_uri,omitempty"`
@@ -150,13 +151,17 @@ func (m ClientMetadata) validateChoices() error {
 	return nil
 }
 
+// ErrRedirectURI is wrapped by what Validate says of redirect URIs, for which
+// registration has an error of its own (RFC 7591 §3.2.2).
+var ErrRedirectURI = errors.New("redirect URI")
+
 func (m ClientMetadata) validateURIs() error {
 	if len(m.RedirectURIs) == 0 && slices.Contains(m.GrantTypes, GrantAuthorizationCode) {
-		return errors.New("no redirect URI")
+		return fmt.Errorf("no %w", ErrRedirectURI)
 	}
 	for _, uri := range m.RedirectURIs {
 		if err := ValidRedirectURI(uri); err != nil {
-			return fmt.Errorf("redirect URI %q: %w", uri, err)
+			return fmt.Errorf("%w %q: %w", ErrRedirectURI, uri, err)
 		}
 	}
 	for _, uri := range m.PostLogoutRedirectURIs {

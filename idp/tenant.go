@@ -34,6 +34,11 @@ type TenantSettings struct {
 	Mail     MailFrom `json:"mail,omitzero"`
 	// OpenRegistration lets anyone register a client (RFC 7591) without a token; dev only.
 	OpenRegistration bool `json:"open_registration,omitempty"`
+	// TokenRegistration lets holders of an initial access token register clients.
+	TokenRegistration bool `json:"token_registration,omitempty"`
+	// TrustRegistered makes clients that register themselves first-party: people are
+	// not asked for consent.
+	TrustRegistered bool `json:"trust_registered,omitempty"`
 	// DemoClaims gives every new user a made-up profile; dev only.
 	DemoClaims bool `json:"demo_claims,omitempty"`
 	// APIs are the resource servers that access tokens may be for.
@@ -104,6 +109,9 @@ func (t Tenant) KeyRotation() time.Duration {
 	}
 	return min(max(period, MinKeyRotation), MaxKeyRotation)
 }
+
+// Registers tells whether clients can register themselves here at all.
+func (t Tenant) Registers() bool { return t.Settings.OpenRegistration || t.Settings.TokenRegistration }
 
 // FlowLife is how long a flow of this tenant may take in all.
 func (t Tenant) FlowLife() time.Duration { return t.LinkLife() + FlowGrace }

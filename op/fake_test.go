@@ -22,6 +22,8 @@ type fakeStore struct {
 	saved   map[string]idp.StoredRequest
 	keys    []idp.SigningKey
 	once    map[string]bool
+	tokens  map[string]idp.RegistrationToken
+	logos   map[idp.ClientID]idp.Logo
 	// poison, if set, is what every call fails with.
 	poison error
 }
@@ -65,6 +67,71 @@ func (s *fakeStore) UseOnce(_ context.Context, t idp.TenantID, kind string, d id
 	}
 	s.once[name] = true
 	return nil
+}
+
+func (s *fakeStore) put(c idp.Client, there bool) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	if _, ok := s.clients[c.TenantID][c.ID]; ok != there {
+		return idp.ErrNotFound
+	}
+	s.clients[c.TenantID][c.ID] = c
+	return nil
+}
+
+func (s *fakeStore) CreateClient(_ context.Context, c idp.Client) error { return s.put(c, false) }
+func (s *fakeStore) UpdateClient(_ context.Context, c idp.Client) error { return s.put(c, true) }
+
+func (s *fakeStore) DeleteClient(_ context.Context, t idp.TenantID, id idp.ClientID, _ time.Time) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	delete(s.clients[t], id)
+	return nil
+}
+
+func (s *fakeStore) SpendRegistrationToken(_ context.Context, t idp.TenantID, id string, d idp.Digest, _ time.Time) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	token, ok := s.tokens[id]
+	switch {
+	case !ok || token.TenantID != t || !token.Digest.Equal(d):
+		return idp.ErrNotFound
+	case token.Uses == 0:
+		return idp.ErrExhausted
+	}
+	token.Uses--
+	s.tokens[id] = token
+	return nil
+}
+
+func (s *fakeStore) SaveLogo(_ context.Context, logo idp.Logo) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	if s.logos == nil {
+		s.logos = map[idp.ClientID]idp.Logo{}
+	}
+	s.logos[logo.ClientID] = logo
+	return nil
+}
+
+func (s *fakeStore) FindLogo(_ context.Context, t idp.TenantID, id idp.ClientID) (idp.Logo, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Logo{}, err
+	}
+	logo, ok := s.logos[id]
+	if !ok || logo.TenantID != t {
+		return idp.Logo{}, idp.ErrNotFound
+	}
+	return logo, nil
 }
 
 func (s *fakeStore) OriginAllowed(_ context.Context, t idp.TenantID, origin string) (bool, error) {

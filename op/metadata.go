@@ -52,20 +52,44 @@ func (d document) write(w http.ResponseWriter, r *http.Request) {
 // maxDocuments bounds how many tenants' metadata are kept ready.
 const maxDocuments = 4096
 
+// described is what metadata depend on.
+type described struct {
+	issuer    string
+	locales   []string
+	fetches   bool // documents of clients
+	registers bool // clients that ask for it
+}
+
+// key names what differs between tenants.
+func (d described) key() string {
+	if d.registers {
+		return "+" + d.issuer
+	}
+	return d.issuer
+}
+
+func (d described) metadata() metadata {
+	m := metadataOf(d.issuer, d.locales, d.fetches)
+	if d.registers {
+		m.RegistrationEndpoint = d.issuer + pathRegister
+	}
+	return m
+}
+
 // documents are metadata by issuer.
 type documents struct {
 	mu    sync.RWMutex
 	ready map[string]document
 }
 
-func (d *documents) of(issuer string, locales []string, fetches bool) (document, error) {
+func (d *documents) of(about described) (document, error) {
 	d.mu.RLock()
-	doc, ok := d.ready[issuer]
+	doc, ok := d.ready[about.key()]
 	d.mu.RUnlock()
 	if ok {
 		return doc, nil
 	}
-	body, err := json.Marshal(metadataOf(issuer, locales, fetches))
+	body, err := json.Marshal(about.metadata())
 	if err != nil {
 		return document{}, fmt.Errorf("encode metadata: %w", err)
 	}
@@ -81,7 +105,7 @@ func (d *documents) of(issuer string, locales []string, fetches bool) (document,
 		}
 		delete(d.ready, other)
 	}
-	d.ready[issuer] = doc
+	d.ready[about.key()] = doc
 	return doc, nil
 }
 
@@ -94,7 +118,10 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
-	doc, err := p.metadata.of(p.issuer(r), p.pages.Locales(), p.fetcher != nil)
+	doc, err := p.metadata.of(described{
+		issuer: p.issuer(r), locales: p.pages.Locales(), fetches: p.fetcher != nil,
+		registers: idp.TenantOf(r.Context()).Registers(),
+	})
 	if err != nil {
 		return err
 	}

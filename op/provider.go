@@ -60,6 +60,8 @@ const (
 	pathRevoke     = "/revoke"
 	pathEndSession = "/end_session"
 	pathJWKS       = "/jwks"
+	pathRegister   = "/register"
+	pathLogo       = "/auth/logo"
 	pathOpenID     = "/.well-known/openid-configuration"
 	pathOAuth      = "/.well-known/oauth-authorization-server"
 )
@@ -98,6 +100,9 @@ func (p *Provider) Routes(r chi.Router) {
 	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))
 	r.Handle(pathRevoke, p.call(p.revoke, http.MethodPost))
 	r.Handle(pathJWKS, p.public(p.jwks))
+	r.Handle(pathRegister, p.call(p.register, http.MethodPost))
+	r.Handle(pathRegister+"/{client}", p.call(p.configure, http.MethodGet, http.MethodPut, http.MethodDelete))
+	r.Handle(pathLogo+"/{client}", p.public(p.logo))
 	r.Handle(pathOpenID, p.public(p.describe))
 	r.Handle(pathOAuth, p.public(p.describe))
 }

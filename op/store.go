@@ -12,6 +12,7 @@ import (
 // Store is what the provider asks of the database. Each method is one atomic step.
 type Store interface {
 	Once
+	Registry
 	// FindClient gives a client of the tenant, or idp.ErrNotFound.
 	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
 	// OriginAllowed tells whether any client of the tenant allows the origin.
@@ -76,6 +77,24 @@ type Sealer interface {
 type Limits interface {
 	// Attempt counts one by peer; a verdict that refuses is answered with 429.
 	Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error)
+}
+
+// Registry keeps clients that register themselves.
+type Registry interface {
+	// CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
+	CreateClient(ctx context.Context, c idp.Client) error
+	// UpdateClient replaces secrets, metadata and registration; idp.ErrNotFound.
+	UpdateClient(ctx context.Context, c idp.Client) error
+	// DeleteClient takes a client and its logo away, ends its grants and appends the
+	// audit event; idp.ErrNotFound.
+	DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error
+	// SpendRegistrationToken takes one use from an initial access token:
+	// idp.ErrNotFound where there is none of this name and digest, ErrExpired, ErrExhausted.
+	SpendRegistrationToken(ctx context.Context, t idp.TenantID, id string, d idp.Digest, now time.Time) error
+	// SaveLogo keeps a client's logo, in place of the one before.
+	SaveLogo(ctx context.Context, logo idp.Logo) error
+	// FindLogo gives a client's logo, or idp.ErrNotFound.
+	FindLogo(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Logo, error)
 }
 
 // Fetcher reads what a client keeps at a web address of its own. Addresses come

@@ -45,7 +45,8 @@ type world struct {
 	store    *fakeStore
 	sessions *fakeSessions
 	limits   *fakeLimits
-	fetches  shelf // what the provider can fetch; nil means it cannot
+	settings func(*idp.TenantSettings) // changes every tenant's
+	fetches  shelf                     // what the provider can fetch; nil means it cannot
 	box      *keys.Box
 	ring     *keys.Ring
 	handler  http.Handler
@@ -130,10 +131,10 @@ func (w *world) start() {
 	w.provider = provider
 	r := chi.NewRouter()
 	r.Route("/t/{tenant}", func(r chi.Router) {
-		r.Use(guard)
+		r.Use(w.guard)
 		provider.Routes(r)
 	})
-	r.With(guard).Handle("/.well-known/oauth-authorization-server/t/{tenant}", http.HandlerFunc(provider.Metadata))
+	r.With(w.guard).Handle("/.well-known/oauth-authorization-server/t/{tenant}", http.HandlerFunc(provider.Metadata))
 	w.handler = r
 }
 
@@ -148,10 +149,13 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 	return l.to.Write(b)
 }
 
-func guard(next http.Handler) http.Handler {
+func (world *world) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		slug := chi.URLParam(r, "tenant")
 		t := idp.Tenant{ID: idp.TenantID("tenant-" + slug), Slug: slug, Name: "Tenant " + slug, Settings: idp.TenantSettings{APIs: testAPIs}}
+		if world.settings != nil {
+			world.settings(&t.Settings)
+		}
 		next.ServeHTTP(w, r.WithContext(idp.WithTenant(r.Context(), t)))
 	})
 }
