@@ -18,7 +18,7 @@ import (
 type clientCreateCmd struct {
 	Tenant       string   `required:"" help:"Slug of its tenant."`
 	Name         string   `required:"" help:"Name that people see."`
-	RedirectURIs []string `name:"redirect-uri" required:"" sep:"none" placeholder:"URI" help:"Where logins end; repeat for several."`
+	RedirectURIs []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where logins end; repeat for several."`
 	Public       bool     `help:"A client that cannot keep a secret: an SPA or an app on a device."`
 	AuthMethod   string   `enum:",none,client_secret_basic,client_secret_post,private_key_jwt" default:"" placeholder:"METHOD" help:"The only way it may authenticate: client_secret_basic, client_secret_post, private_key_jwt or none (default: basic or post)."`
 	JWKSFile     string   `name:"jwks-file" type:"path" placeholder:"FILE" help:"JSON Web Key Set with its public keys."`
@@ -31,6 +31,7 @@ type clientCreateCmd struct {
 	PKCE         string   `name:"pkce" enum:",required,optional" default:"" placeholder:"WHEN" help:"required or optional (default: the tenant's; public clients always need it)."`
 	Finish       string   `enum:",link,waiting" default:"" placeholder:"TAB" help:"Tab in which a login ends: link or waiting (default: waiting for public clients)."`
 	JSON         bool     `name:"json" help:"JSON on stdout (it is in any case)."`
+	clientTokens `embed:""`
 }
 
 // clientSecret is what a new client is told, once.
@@ -47,6 +48,9 @@ func (c clientCreateCmd) Run(ctx context.Context, term *terminal, in config.Inst
 	}
 	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
 		client.TenantID = t.ID
+		if err := c.check(t); err != nil {
+			return err
+		}
 		err := store.CreateClient(ctx, client)
 		if errors.Is(err, idp.ErrConflict) {
 			return fmt.Errorf("tenant %s has a client %q already; choose another --id", t.Slug, client.ID)
@@ -68,7 +72,7 @@ func (c clientCreateCmd) client(now time.Time) (idp.Client, string, error) {
 	if client.ID == "" {
 		client.ID = idp.ClientID(idp.NewID(now))
 	}
-	if err := c.keys(&client.Metadata); err != nil {
+	if err := errors.Join(c.put(&client.Metadata), c.keys(&client.Metadata)); err != nil {
 		return client, "", err
 	}
 	secret, err := c.secret(client.Metadata.NeedsSecret())
