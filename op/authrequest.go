@@ -89,7 +89,7 @@ func (p *Provider) unwrapped(ctx context.Context, client idp.Client, form url.Va
 	if err == nil || mayReturn(client, form.Get("redirect_uri")) != nil {
 		return inside, err
 	}
-	outside := p.reading(ctx, client, form)
+	outside := p.reading(ctx, client, howToAnswer(form))
 	if answerErr := outside.answer(); answerErr != nil {
 		err = answerErr
 	}

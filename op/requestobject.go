@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -66,6 +67,27 @@ func (p *Provider) unwrap(ctx context.Context, client idp.Client, form url.Value
 		merged[name] = values
 	}
 	return merged, nil
+}
+
+// howToAnswer gives the parameters outside a refused request object, and of an
+// unsigned one those that say how to answer: nobody vouches for either.
+func howToAnswer(form url.Values) url.Values {
+	out := maps.Clone(form)
+	alg, err := algOf(form.Get("request"))
+	if err != nil || alg != idp.AlgNone || len(form.Get("request")) > maxRequestObject {
+		return out
+	}
+	payload, err := unsigned(form.Get("request"))
+	if err != nil {
+		return out
+	}
+	inside, err := parameters(payload)
+	for _, name := range []string{"response_mode", "state"} {
+		if err == nil && inside.Has(name) {
+			out[name] = inside[name]
+		}
+	}
+	return out
 }
 
 func badObject(format string, args ...any) *refusal {
@@ -156,19 +178,24 @@ func algOf(object string) (idp.Alg, error) {
 
 func (p *Provider) payloadOf(ctx context.Context, client idp.Client, object string, alg idp.Alg) ([]byte, error) {
 	if alg == idp.AlgNone {
-		_, rest, _ := strings.Cut(object, ".")
-		text, signature, _ := strings.Cut(rest, ".")
-		payload, err := base64.RawURLEncoding.DecodeString(text)
-		if err != nil || signature != "" {
-			return nil, badObject("the request object is malformed").because(err)
-		}
-		return payload, nil
+		return unsigned(object)
 	}
 	payload, err := p.verifyByClient(ctx, client, object, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if errors.Is(err, errNoSignature) {
 		return nil, badObject("the request object is not signed with a key of the client").because(err)
 	}
 	return payload, err
+}
+
+// unsigned reads an object that has no signature (RFC 7519 §6).
+func unsigned(object string) ([]byte, error) {
+	_, rest, _ := strings.Cut(object, ".")
+	text, signature, _ := strings.Cut(rest, ".")
+	payload, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || signature != "" {
+		return nil, badObject("the request object is malformed").because(err)
+	}
+	return payload, nil
 }
 
 // checkObject holds a request object to who made it, for whom, and when.

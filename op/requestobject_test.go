@@ -196,6 +196,22 @@ func TestAnUnsignedRequestObjectIsForClientsThatRegisteredForIt(t *testing.T) {
 	}
 }
 
+// A client that is refused hears so in the way it asked for, as far as nobody
+// has to be believed for that.
+func TestARefusedUnsignedObjectSaysHowToAnswer(t *testing.T) {
+	w, key := withKey(t)
+	inside := map[string]any{"response_mode": "form_post", "state": "inside", "redirect_uri": otherOwner}
+	res := w.authorize(request("web", "request", unsignedObject(t, inside)))
+	if res.StatusCode != http.StatusOK || !strings.Contains(res.body, "request_not_supported") ||
+		!strings.Contains(res.body, `value="inside"`) || !strings.Contains(res.body, `action="`+webReturn) {
+		t.Errorf("%d %s", res.StatusCode, res.body)
+	}
+	forged := signedBy(t, key, jose.ES256, inside)
+	if _, values := w.authorize(request("web", "request", forged[:len(forged)-4]+"AAAA")).location(t); values.Get("state") != "the state" {
+		t.Errorf("a signature that is not good: %v", values)
+	}
+}
+
 func TestParametersOutsideDoNotCountForAFAPIClient(t *testing.T) {
 	w, key := withKey(t)
 	w.register(func(m *idp.ClientMetadata) { m.Profile = idp.ProfileFAPI2 })
