@@ -140,6 +140,7 @@ type cli struct {
 		Create clientCreateCmd `cmd:"" help:"Add a client."`
 		Import clientImportCmd `cmd:"" help:"Add or replace clients from a JSON list of RFC 7591 metadata."`
 		List   clientListCmd   `cmd:"" help:"List a tenant's clients."`
+		Token  clientTokenCmd  `cmd:"" help:"Make a token with which apps register themselves."`
 	} `cmd:"" help:"Clients: a tenant's apps."`
 	API struct {
 		Create apiCreateCmd `cmd:"" help:"Add an API."`

@@ -30,8 +30,10 @@ type tenantView struct {
 	Root   bool         `json:"root,omitempty"`
 	SignUp string       `json:"sign_up"`
 	PKCE   string       `json:"pkce"`
-	Link   string       `json:"link_life"`
-	Locale string       `json:"locale,omitempty"`
+	// Registration says who may register clients.
+	Registration string `json:"registration"`
+	Link         string `json:"link_life"`
+	Locale       string `json:"locale,omitempty"`
 }
 
 func viewTenant(t idp.Tenant) tenantView {
@@ -41,6 +43,14 @@ func viewTenant(t idp.Tenant) tenantView {
 	}
 	if t.Settings.SignUp != idp.SignUpOpen {
 		v.SignUp = string(t.Settings.SignUp)
+	}
+	switch {
+	case t.Settings.OpenRegistration:
+		v.Registration = "open"
+	case t.Settings.TokenRegistration:
+		v.Registration = "token"
+	default:
+		v.Registration = "closed"
 	}
 	if t.Settings.PKCE != idp.PKCEDefault {
 		v.PKCE = string(t.Settings.PKCE)
@@ -113,7 +123,7 @@ func (c tenantListCmd) Run(ctx context.Context, term *terminal, in config.Instan
 
 type tenantSetCmd struct {
 	Slug     string   `arg:"" help:"The tenant."`
-	Settings []string `arg:"" name:"key=value" help:"name, host, root, sign_up (open, invited), pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), locale, mail_from, mail_from_name."`
+	Settings []string `arg:"" name:"key=value" help:"name, host, root, sign_up (open, invited), pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), registration (token, closed), consent (ask, skip: of clients that register themselves), locale, mail_from, mail_from_name."`
 	JSON     bool     `name:"json" help:"JSON on stdout."`
 }
 
@@ -167,6 +177,16 @@ func setTenant(t *idp.Tenant, key, value string) error {
 		var period time.Duration
 		period, err = time.ParseDuration(value)
 		t.Settings.KeyRotation = idp.Duration(period)
+	case "registration":
+		t.Settings.TokenRegistration = value == "token"
+		if value != "token" && value != "closed" {
+			err = errors.New("token or closed")
+		}
+	case "consent":
+		t.Settings.TrustRegistered = value == "skip"
+		if value != "ask" && value != "skip" {
+			err = errors.New("ask or skip, for clients that register themselves")
+		}
 	case "locale":
 		t.Settings.Locale = value
 	case "mail_from":
