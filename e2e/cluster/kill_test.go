@@ -135,6 +135,9 @@ func (w *world) outbox() string {
 		}
 		all = append(all, fmt.Sprintf("%d %s", n, state))
 	}
+	if err := rows.Err(); err != nil {
+		return err.Error()
+	}
 	return strings.Join(all, ", ")
 }
 
