@@ -155,6 +155,10 @@ func TestNoTokenPassesForAnother(t *testing.T) {
 		"refresh token":     fmt.Sprint(tokens["refresh_token"]),
 		"code":              w.code("web"),
 		"unsigned token":    unsigned,
+		"opaque token":      fmt.Sprint(w.tokens("pair")["access_token"]),
+		"client's own":      fmt.Sprint(w.token(machine("resource", "https://api.example")).json(t)["access_token"]),
+		"userinfo answer":   w.userinfo(w.tokens("modern")["access_token"]).body,
+		"introspection":     w.do(http.MethodPost, "/t/a/introspect", with(secretOf("rs"), "token", "x"), "Accept", "application/token-introspection+jwt").body,
 		"foreign tenant's":  w.forge("tenant-b", idp.ES256, "at+jwt", claims),
 		"token without typ": w.forge("tenant-a", idp.ES256, "", claims),
 		// Under our own key, but not what we would have said.
@@ -168,10 +172,10 @@ func TestNoTokenPassesForAnother(t *testing.T) {
 		takes map[string]bool
 		try   func(token string) bool
 	}{
-		"userinfo": {map[string]bool{"access token": true}, func(token string) bool {
+		"userinfo": {map[string]bool{"access token": true, "opaque token": true}, func(token string) bool {
 			return w.userinfo(token).StatusCode == http.StatusOK
 		}},
-		"introspection": {map[string]bool{"access token": true, "refresh token": true}, func(token string) bool {
+		"introspection": {map[string]bool{"access token": true, "refresh token": true, "opaque token": true, "client's own": true}, func(token string) bool {
 			return w.do(http.MethodPost, "/t/a/introspect", with(secretOf("web"), "token", token)).json(t)["active"] == true
 		}},
 		// A JWT with typ JWT under our own key is an ID token by definition: only
