@@ -43,7 +43,7 @@ func (h *Handler) openFresh(v *visit, values url.Values) (carried, error) {
 func (h *Handler) writeLogin(w http.ResponseWriter, v *visit, c carried, status int, email, problem string) {
 	hidden := append(c.fields(), h.tokenField(w, v, c.action("login")))
 	h.write(w, v, status, c.request.UILocales, false, templates.Login{
-		Client: c.client.Metadata.Name, Hidden: hidden, Email: email, Problem: problem,
+		Client: c.client.Metadata.Name, Hidden: hidden, Email: email, Problem: problem, About: about(v, c.client),
 	})
 }
 

@@ -82,7 +82,7 @@ func (h *Handler) askConsent(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	h.write(w, v, http.StatusOK, a.request.UILocales, false, templates.Consent{
-		Client: a.client.Metadata.Name, Address: string(a.user.Address), Scopes: a.request.Scope,
+		Client: a.client.Metadata.Name, Address: string(a.user.Address), Scopes: a.request.Scope, About: about(v, a.client),
 		Hidden: append(a.fields(), h.tokenField(w, v, a.action())),
 	})
 	return nil

@@ -32,6 +32,11 @@ var hostile = []string{
 // one that can be followed, so that benign and hostile pages have the same ones.
 func filled(b templates.Body, text string) templates.Body {
 	v := reflect.New(reflect.TypeOf(b)).Elem()
+	fill(v, text)
+	return v.Interface().(templates.Body)
+}
+
+func fill(v reflect.Value, text string) {
 	for i := range v.NumField() {
 		field := v.Field(i)
 		name := v.Type().Field(i).Name
@@ -53,11 +58,12 @@ func filled(b templates.Body, text string) templates.Body {
 			field.SetInt(3)
 		case bool:
 			field.SetBool(true)
+		case templates.About:
+			fill(field, text)
 		default:
 			panic("no filling for " + reflect.TypeOf(value).String())
 		}
 	}
-	return v.Interface().(templates.Body)
 }
 
 func dropControls(r rune) rune {
@@ -107,6 +113,7 @@ func TestLinksLeadToTheWebOrNowhere(t *testing.T) {
 	for _, target := range []string{"javascript:alert(1)", "data:text/html,x", "//evil.example", "vbscript:x", "https:evil", "https://", "evil", "\x00https://a"} {
 		for _, b := range []templates.Body{
 			templates.Done{ReturnURL: target},
+			templates.Login{About: templates.About{PolicyURL: target, TermsURL: target}},
 			templates.SignedOut{ReturnURL: target},
 			templates.Over{StartURL: target},
 			templates.Waiting{StartURL: target, SelfURL: "/"},

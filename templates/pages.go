@@ -21,6 +21,12 @@ type Body interface{ page() string }
 // Hidden is the state that a form carries.
 type Hidden struct{ Name, Value string }
 
+// About is what a client shows of itself, all of it optional.
+type About struct {
+	Logo                string // path of its picture, on our own origin
+	PolicyURL, TermsURL string
+}
+
 // Login asks for the address. Its form posts email, the hidden fields and
 // action=cancel from the Cancel button to Base/auth/login.
 type Login struct {
@@ -28,6 +34,7 @@ type Login struct {
 	Hidden  []Hidden
 	Email   string // prefilled
 	Problem string // message key, such as "login.problem.address"
+	About   About
 }
 
 // Waiting is shown to the browser that asked, until the login completes. Forms:
@@ -97,6 +104,7 @@ type Consent struct {
 	Client, Address string
 	Scopes          []string
 	Hidden          []Hidden
+	About           About
 }
 
 // LogoutConfirm asks before signing out. Its one form posts action=agree or

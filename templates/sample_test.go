@@ -34,6 +34,7 @@ func samples() []sample {
 	sent.Sent = true
 	all := []sample{
 		{"login", templates.Login{Client: "Acme Notes", Hidden: carried}},
+		{"login_about", templates.Login{Client: "Acme Notes", Hidden: carried, About: about}},
 		{"login_problem", templates.Login{Client: "Acme Notes", Hidden: carried, Email: "anna@", Problem: "login.problem.address"}},
 		{"waiting", waiting},
 		{"waiting_problem", wrong},
@@ -45,6 +46,7 @@ func samples() []sample {
 		{"done", templates.Done{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
 		{"done_no_way_back", templates.Done{Client: "Acme Notes"}},
 		{"consent", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid", "email", "calendar:read"}, Hidden: carried}},
+		{"consent_about", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid"}, Hidden: carried, About: about}},
 		{"logout_confirm", templates.LogoutConfirm{Client: "Acme Notes", Address: "anna@example.com", Action: "/t/demo/end_session", Hidden: carried}},
 		{"logout_confirm_plain", templates.LogoutConfirm{Action: "/t/demo/end_session", Hidden: carried}},
 		{"signed_out", templates.SignedOut{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
@@ -159,3 +161,5 @@ func byID(root *html.Node, id string) *html.Node {
 	}
 	return nil
 }
+
+var about = templates.About{Logo: "/t/demo/auth/logo/acme", PolicyURL: "https://acme.example/privacy", TermsURL: "https://acme.example/terms"}

@@ -51,16 +51,19 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 		Method: "post", Action: "/t/demo/auth/login",
 		Fields: []string{"email email"}, Buttons: []string{"Continue", "Cancel action=cancel"},
 	}}
+	consent := []form{{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel action=cancel"}}}
 	logout := []form{{Method: "post", Action: "/t/demo/end_session", Buttons: []string{"Sign out action=agree", "Cancel action=cancel"}}}
 	want := map[string][]form{
 		"login":                login,
+		"login_about":          login,
 		"login_problem":        login,
 		"waiting":              waitingForms(),
 		"waiting_problem":      waitingForms(),
 		"waiting_sent":         waitingForms(),
 		"verify_here":          {{Method: "post", Action: "/t/demo/auth/verify", Buttons: []string{"Continue"}}},
 		"completed":            {{Method: "post", Action: "/t/demo/auth/finish", Buttons: []string{"Continue here"}}},
-		"consent":              {{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel action=cancel"}}},
+		"consent":              consent,
+		"consent_about":        consent,
 		"logout_confirm":       logout,
 		"logout_confirm_plain": logout,
 	}
