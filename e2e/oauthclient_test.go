@@ -21,6 +21,11 @@ func TestUnmodifiedClientLogsInRefreshesAndLogsOut(t *testing.T) {
 	for name, args := range map[string][]string{
 		"confidential": {"--post-logout-redirect-uri", "https://app.example/bye"},
 		"public":       {"--public", "--post-logout-redirect-uri", "https://app.example/bye"},
+		"EdDSA, pairwise, signed userinfo": {
+			"--post-logout-redirect-uri", "https://app.example/bye",
+			"--id-token-alg", "EdDSA", "--access-token-alg", "PS256", "--userinfo-alg", "ES256", "--pairwise",
+		},
+		"PS256, opaque tokens": {"--post-logout-redirect-uri", "https://app.example/bye", "--id-token-alg", "PS256", "--opaque"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
