@@ -46,7 +46,7 @@ func (h *Handler) complete(w http.ResponseWriter, v *visit, a attempt) (complete
 	} else if !errors.Is(err, idp.ErrNotFound) {
 		return completed{}, err
 	}
-	if a.here && a.Request.Subject == "" && !consentDue(client, a.Request) {
+	if a.here && a.Request.Subject == "" && !mayAsk(client, a.Request) {
 		grant, code := newGrant(v, a.Request)
 		c.Grant, done.code = &grant, &code
 	}
@@ -100,9 +100,26 @@ func acrOf(req idp.AuthRequest, by idp.CompletedBy) (string, bool) {
 	}
 }
 
-// consentDue tells whether the person is asked before the client is answered.
-func consentDue(client idp.Client, req idp.AuthRequest) bool {
+// mayAsk tells whether the person may have to agree before the client is
+// answered; whether they have agreed before is known once it is known who they are.
+func mayAsk(client idp.Client, req idp.AuthRequest) bool {
 	return client.Metadata.ThirdParty || req.HasPrompt("consent")
+}
+
+// consentDue tells whether this person is to be asked: by prompt=consent always,
+// and for somebody else's client where it wants more than they agreed to.
+func (h *Handler) consentDue(v *visit, client idp.Client, req idp.AuthRequest, user idp.User) (bool, error) {
+	if req.HasPrompt("consent") || !client.Metadata.ThirdParty {
+		return req.HasPrompt("consent"), nil
+	}
+	agreed, err := h.Store.FindConsent(v.ctx(), v.tenant.ID, user.ID, client.ID)
+	if errors.Is(err, idp.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find consent: %w", err)
+	}
+	return !agreed.Covers(req), nil
 }
 
 // newGrant makes what an authorization code stands on. The store fills in

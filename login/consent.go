@@ -46,7 +46,7 @@ func (h *Handler) openConsent(v *visit, values url.Values) (asked, error) {
 	if !v.now.Before(c.request.ReceivedAt.Add(idp.RequestLife + v.tenant.FlowLife())) {
 		return a, over(v, templates.EndedExpired, c.client, c.request.UILocales)
 	}
-	if !consentDue(c.client, c.request) {
+	if !mayAsk(c.client, c.request) {
 		return a, refuse(http.StatusBadRequest, "bad_request", nil)
 	}
 	a.session, a.user, err = h.Sessions.Current(v.r)
@@ -111,7 +111,10 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 	grant.ClientID, grant.UserID, grant.SessionID = a.client.ID, a.user.ID, a.session.ID
 	grant.Request = a.request
 	grant.AuthTime, grant.ACR, grant.AMR = a.session.AuthTime, a.session.ACR, a.session.AMR
-	if err := h.Store.CreateGrant(v.ctx(), grant); err != nil {
+	consent := idp.Consent{
+		TenantID: v.tenant.ID, UserID: a.user.ID, ClientID: a.client.ID, Scope: a.request.Scope, AgreedAt: v.now,
+	}
+	if err := h.Store.Agree(v.ctx(), consent, grant); err != nil {
 		return err
 	}
 	h.Responder.Code(w, v.r, a.request, code.Reveal())

@@ -10,6 +10,43 @@ import (
 	"postern/idp"
 )
 
+func TestAConsentIsRememberedUntilMoreIsAskedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// Each login is by a browser of its own, so that nothing but the consent is remembered.
+	ends := func(who string, scope ...string) page {
+		w.clock.advance(time.Minute)
+		b := w.browser()
+		req := w.request("third")
+		req.Scope = scope
+		b.ask(w.loginPath(w.acme, req), who)
+		return b.submit(b.get(w.send()), "/auth/verify", nil)
+	}
+	w.agreeOnce("ann@example.org", "openid", "email")
+	if got := ends("ann@example.org", "openid", "email").answered(t, "third"); got.Get("code") == "" {
+		t.Errorf("answered %v", got)
+	}
+	for name, asked := range map[string]page{
+		"another person": ends("bob@example.org", "openid"),
+		"more":           ends("ann@example.org", "openid", "email", "profile"),
+	} {
+		if !strings.HasPrefix(asked.location, "/t/acme/auth/consent?") {
+			t.Errorf("%s: went to %.80q", name, asked.location)
+		}
+	}
+}
+
+// agreeOnce signs a person in at somebody else's app and agrees there.
+func (w *world) agreeOnce(who string, scope ...string) {
+	w.t.Helper()
+	b := w.browser()
+	req := w.request("third")
+	req.Scope = scope
+	b.ask(w.loginPath(w.acme, req), who)
+	asked := b.submit(b.get(w.send()), "/auth/verify", nil)
+	b.submit(b.get(asked.location), "/auth/consent", url.Values{"action": {"agree"}}).answered(w.t, "third")
+}
+
 func TestThirdPartyAppsAskForConsentWhereverTheLoginEnds(t *testing.T) {
 	t.Parallel()
 	promptConsent := func(r *idp.AuthRequest) { r.Prompt = []string{"consent"} }

@@ -213,9 +213,9 @@ func (s *spy) RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionI
 	return s.Store.RevokeSession(ctx, t, id, now)
 }
 
-func (s *spy) CreateGrant(ctx context.Context, g idp.Grant) error {
-	if err := s.note("CreateGrant"); err != nil {
+func (s *spy) Agree(ctx context.Context, c idp.Consent, g idp.Grant) error {
+	if err := s.note("Agree"); err != nil {
 		return err
 	}
-	return s.Store.CreateGrant(ctx, g)
+	return s.Store.Agree(ctx, c, g)
 }

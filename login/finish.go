@@ -38,9 +38,13 @@ func (h *Handler) conclude(w http.ResponseWriter, v *visit, flow own) error {
 		return h.concluded(w, v, flow, err)
 	}
 	wrongPerson := !flow.Request.Admits(user, client, h.Sealer)
+	consent, err := h.consentDue(v, client, flow.Request, user)
+	if err != nil {
+		return err
+	}
 	var grant idp.Grant
 	var code idp.Credential
-	if !wrongPerson && !consentDue(client, flow.Request) {
+	if !wrongPerson && !consent {
 		grant, code = newGrant(v, flow.Request)
 	}
 	if _, err := h.Store.FinishFlow(v.ctx(), v.tenant.ID, flow.ID, grant, v.now); err != nil {

@@ -51,8 +51,11 @@ type Store interface {
 	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)
 	// RevokeSession ends a session and appends the audit event; ending it twice is no error.
 	RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
-	// CreateGrant writes a grant that stands on a session already open.
-	CreateGrant(ctx context.Context, g idp.Grant) error
+	// FindConsent gives what a user has agreed to for a client, or idp.ErrNotFound.
+	FindConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID) (idp.Consent, error)
+	// Agree adds to what a user has agreed to and writes the grant that stands on
+	// it, on a session already open, with the audit event.
+	Agree(ctx context.Context, c idp.Consent, g idp.Grant) error
 }
 
 // Sealer keeps what a browser carries for us from being read or changed, for

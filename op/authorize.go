@@ -1,6 +1,7 @@
 package op
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,7 +97,12 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, client idp.Cli
 		return &clientError{req, fmt.Errorf("current session: %w", err)}
 	}
 	suffices := err == nil && req.Admits(user, client, p.sealer) && suits(req, session, user, p.clock())
-	consent := client.Metadata.ThirdParty || req.HasPrompt(promptConsent)
+	consent := false
+	if suffices {
+		if consent, err = p.consentDue(r.Context(), client, req, user); err != nil {
+			return &clientError{req, err}
+		}
+	}
 	silent := req.HasPrompt(promptNone)
 	switch {
 	case !suffices && silent:
@@ -110,6 +116,22 @@ func (p *Provider) decide(w http.ResponseWriter, r *http.Request, client idp.Cli
 	default:
 		return p.grant(w, r, req, session)
 	}
+}
+
+// consentDue tells whether the person is to be asked: by prompt=consent always,
+// and for somebody else's client where it wants more than was agreed to.
+func (p *Provider) consentDue(ctx context.Context, client idp.Client, req idp.AuthRequest, user idp.User) (bool, error) {
+	if req.HasPrompt(promptConsent) || !client.Metadata.ThirdParty {
+		return req.HasPrompt(promptConsent), nil
+	}
+	agreed, err := p.store.FindConsent(ctx, client.TenantID, user.ID, client.ID)
+	if errors.Is(err, idp.ErrNotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find consent: %w", err)
+	}
+	return !agreed.Covers(req), nil
 }
 
 // suits tells whether a session answers a request without the person.

@@ -231,6 +231,14 @@ func TestASessionAnswersOnlyWhatItSuffices(t *testing.T) {
 		{"prompt=create", "web", func(*world) []string { return []string{"prompt", "create"} }, "/auth/login", ""},
 		{"prompt=consent", "web", func(*world) []string { return []string{"prompt", "consent"} }, "/auth/consent", ""},
 		{"third party", "third", func(*world) []string { return nil }, "/auth/consent", "consent_required"},
+		{"third party, all of it agreed to", "third", agreed("u1", "third", "openid", "email", "offline_access"), "code", "code"},
+		{"third party, less agreed to", "third", agreed("u1", "third", "openid", "email"), "/auth/consent", "consent_required"},
+		{"third party, another person agreed", "third", agreed("u2", "third", "openid", "email", "offline_access"), "/auth/consent", "consent_required"},
+		{"another third party agreed to", "third", agreed("u1", "web", "openid", "email", "offline_access"), "/auth/consent", "consent_required"},
+		{"prompt=consent in spite of a consent", "third", func(w *world) []string {
+			agreed("u1", "third", "openid", "email", "offline_access")(w)
+			return []string{"prompt", "consent"}
+		}, "/auth/consent", ""},
 		{"max_age just kept", "web", func(w *world) []string { w.move(time.Minute); return []string{"max_age", "60"} }, "code", "code"},
 		{"max_age just over", "web", func(w *world) []string { w.move(61 * time.Second); return []string{"max_age", "60"} }, "/auth/login", "login_required"},
 		{"max_age=0", "web", func(*world) []string { return []string{"max_age", "0"} }, "/auth/login", "login_required"},
@@ -388,6 +396,14 @@ func TestOtherMethodsAndSizesAtAuthorize(t *testing.T) {
 	}
 }
 
+// agreed has a person agree to a client's scopes beforehand.
+func agreed(u idp.UserID, c idp.ClientID, scope ...string) func(*world) []string {
+	return func(w *world) []string {
+		w.store.consents = append(w.store.consents, idp.Consent{TenantID: "tenant-a", UserID: u, ClientID: c, Scope: scope})
+		return nil
+	}
+}
+
 func TestOfflineAccessRules(t *testing.T) {
 	cases := []struct {
 		name, client, prompt string
@@ -395,7 +411,7 @@ func TestOfflineAccessRules(t *testing.T) {
 	}{
 		{"first party needs no consent", "web", "", true},
 		{"client without the refresh grant", "short", "", false},
-		{"third party without consent", "third", "", false},
+		{"third party, asked for with the rest", "third", "", true},
 		{"third party that asks for consent", "third", "consent", true},
 	}
 	for _, c := range cases {

