@@ -148,9 +148,22 @@ type cli struct {
 		Delete apiDeleteCmd `cmd:"" help:"Take an API out."`
 	} `cmd:"" name:"api" help:"APIs: what a tenant's access tokens may be for."`
 	User struct {
-		Invite userInviteCmd `cmd:"" help:"Give an address an account."`
-		Set    userSetCmd    `cmd:"" help:"Change what apps are told of a person."`
+		Invite  userInviteCmd  `cmd:"" help:"Give an address an account."`
+		List    userListCmd    `cmd:"" help:"List a tenant's users."`
+		Set     userSetCmd     `cmd:"" help:"Change what apps are told of a person."`
+		Disable userDisableCmd `cmd:"" help:"Sign a user out everywhere and let them in no more."`
+		Enable  userEnableCmd  `cmd:"" help:"Let a disabled user sign in again."`
+		SignOut userSignOutCmd `cmd:"" help:"End all sessions and tokens of a user."`
+		Delete  userDeleteCmd  `cmd:"" help:"Take away a user and all that is theirs, but for the audit log."`
 	} `cmd:"" help:"Users: a tenant's people."`
+	Session struct {
+		List   sessionListCmd   `cmd:"" help:"List sessions that are alive."`
+		Revoke sessionRevokeCmd `cmd:"" help:"End a session and every token that stands on it."`
+	} `cmd:"" help:"Sessions: browsers that are signed in."`
+	Consent struct {
+		List   consentListCmd   `cmd:"" help:"List what a user has agreed to."`
+		Revoke consentRevokeCmd `cmd:"" help:"Take back what a user has agreed to for an app."`
+	} `cmd:"" help:"Consents: what people let somebody else's apps have."`
 	Key struct {
 		Rotate keyRotateCmd `cmd:"" help:"Sign with new keys from the next hour on, or at once."`
 	} `cmd:"" help:"A tenant's signing keys."`
