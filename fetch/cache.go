@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -83,8 +84,11 @@ func (f *Fetcher) Cached(ctx context.Context, uri string, renew bool) ([]byte, e
 func (e *entry) fetch(ctx context.Context, f *Fetcher, uri string, now time.Time) {
 	// Whoever gives up must not fail those who wait for the same.
 	doc, err := f.get(context.WithoutCancel(ctx), uri)
-	e.tried, e.err = now, err
-	if err != nil {
+	e.err = err
+	if errors.Is(err, errBusy) {
+		return
+	}
+	if e.tried = now; err != nil {
 		return
 	}
 	age := doc.maxAge

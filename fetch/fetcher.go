@@ -36,6 +36,9 @@ const (
 // client's fault, not ours.
 var ErrRefused = errors.New("not fetched")
 
+// errBusy: others are asking the host just now, which says nothing about it.
+var errBusy = errors.New("too many fetches at once")
+
 func refused(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrRefused, fmt.Errorf(format, args...))
 }
@@ -204,7 +207,7 @@ func (f *Fetcher) enter(host string) (done func(), err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.busy[host] >= maxPerHost || f.total >= maxAtOnce {
-		return nil, refused("%s is being asked too often just now", host)
+		return nil, refused("%s: %w", host, errBusy)
 	}
 	f.busy[host]++
 	f.total++

@@ -270,3 +270,30 @@ func TestOneHostIsAskedSoOftenAtOnce(t *testing.T) {
 		t.Errorf("%d refused, %d served", refused.Load(), h.hits.Load())
 	}
 }
+
+// That a host was busy is not remembered as its failure.
+func TestABusyHostIsAskedAgainAtOnce(t *testing.T) {
+	gate := make(chan struct{})
+	h := newHost(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			<-gate
+		}
+		_, _ = w.Write([]byte("keys"))
+	})
+	f := h.fetcher(func(*fetch.Config) {})
+	var slow sync.WaitGroup
+	for range 4 {
+		slow.Go(func() { _, _ = f.Fetch(t.Context(), h.URL+"/slow") })
+	}
+	for h.hits.Load() < 4 {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := f.Cached(t.Context(), h.URL+"/keys", false); err == nil {
+		t.Error("a fifth fetch was let through")
+	}
+	close(gate)
+	slow.Wait()
+	if got, err := f.Cached(t.Context(), h.URL+"/keys", false); string(got) != "keys" {
+		t.Errorf("afterwards: %q, %v", got, err)
+	}
+}
