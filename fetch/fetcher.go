@@ -80,7 +80,6 @@ func New(c Config) *Fetcher {
 	f := &Fetcher{allow: c.Allow, clock: c.Clock, busy: map[string]int{}}
 	dialer := &net.Dialer{Timeout: Timeout, Control: f.control, Resolver: c.Resolver}
 	f.client = &http.Client{
-		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		Transport: &http.Transport{
 			Proxy: nil, DialContext: dialer.DialContext, DisableCompression: true, DisableKeepAlives: true,
@@ -120,6 +119,8 @@ func (f *Fetcher) get(ctx context.Context, uri string) (document, error) {
 		return document{}, err
 	}
 	defer done()
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return document{}, refused("%w", err)
@@ -134,6 +135,10 @@ func (f *Fetcher) get(ctx context.Context, uri string) (document, error) {
 		return document{}, refused("%s answered %d; only 200 counts, and redirects are not followed", u.Host, res.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(res.Body, MaxBytes+1))
+	if err == nil {
+		// A connection that is cut when the time is over can look like the end of the answer.
+		err = ctx.Err()
+	}
 	if err != nil {
 		return document{}, refused("%w", err)
 	}
@@ -155,6 +160,8 @@ func (f *Fetcher) Post(ctx context.Context, uri string, form url.Values) (status
 		return 0, err
 	}
 	defer done()
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), strings.NewReader(form.Encode()))
 	if err != nil {
 		return 0, refused("%w", err)
