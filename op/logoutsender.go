@@ -40,8 +40,8 @@ type LogoutSender struct {
 }
 
 const (
-	typeLogoutToken = "logout+jwt"
-	logoutEvent     = "http://schemas.openid.net/event/backchannel-logout"
+	typeLogout  = "logout+jwt"
+	logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 	// logoutTokenLife is short: a token is made for each attempt (§2.4 asks for two minutes at most).
 	logoutTokenLife = 2 * time.Minute
 
@@ -145,7 +145,7 @@ func (s *LogoutSender) post(ctx context.Context, claimed idp.ClaimedLogout) erro
 func (p *Provider) logoutToken(ctx context.Context, claimed idp.ClaimedLogout) (string, error) {
 	tenant, client, now := claimed.Tenant, claimed.Client, p.clock()
 	user := idp.User{TenantID: tenant.ID, Subject: claimed.Subject}
-	return p.sign(ctx, tenant.ID, client.IDTokenAlg(), typeLogoutToken, logoutClaims{
+	return p.sign(ctx, tenant.ID, client.IDTokenAlg(), typeLogout, logoutClaims{
 		Issuer: tenant.Issuer(p.publicURL), Subject: user.SubjectAt(client, p.sealer), Audience: audience{string(client.ID)},
 		IssuedAt: now.Unix(), Expires: now.Add(logoutTokenLife).Unix(), ID: idp.NewID(now),
 		Events: map[string]map[string]any{logoutEvent: {}}, Session: claimed.Ref.SID,
