@@ -21,7 +21,9 @@ type clientRow struct {
 func (r *clientRow) into() []any {
 	c := &r.client
 	return []any{
-		keyTo(&c.TenantID), textTo(&c.ID), &r.secrets, documentColumn{&c.Metadata}, timeColumn{&c.CreatedAt},
+		keyTo(&c.TenantID), textTo(&c.ID), &r.secrets,
+		documentColumn{&c.Metadata},
+		timeColumn{&c.CreatedAt},
 		digestColumn{&c.Registration},
 	}
 }
