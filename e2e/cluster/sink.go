@@ -36,8 +36,7 @@ type Sink struct {
 type Mail struct {
 	To, Link string
 	// ID is its Message-ID, which begins with that of its outbox entry.
-	ID    string
-	Taken time.Time
+	ID string
 }
 
 // NewSink starts a mail server.
@@ -159,7 +158,7 @@ func (s *Sink) take(conn *textproto.Conn, to string) bool {
 	id, link := read(data)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mails[to] = append(s.mails[to], Mail{To: to, ID: id, Link: link, Taken: time.Now()})
+	s.mails[to] = append(s.mails[to], Mail{To: to, ID: id, Link: link})
 	close(s.more)
 	s.more = make(chan struct{})
 	return true
