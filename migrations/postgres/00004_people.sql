@@ -33,6 +33,11 @@ CREATE TABLE logouts (
 CREATE INDEX logouts_due ON logouts (due);
 CREATE INDEX logouts_expires ON logouts (expires);
 
+-- sorted_once gives each text of a list once, in their order. A function, for
+-- Citus takes no subquery in an INSERT.
+CREATE FUNCTION sorted_once(list text[]) RETURNS text[] LANGUAGE sql IMMUTABLE
+    RETURN ARRAY(SELECT DISTINCT s.text FROM unnest(list) AS s (text) ORDER BY s.text);
+
 -- What people have agreed to.
 CREATE TABLE consents (
     tenant_id uuid        NOT NULL,

@@ -31,9 +31,9 @@ func (s *Store) FindConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c
 // it, with the audit event.
 func (s *Store) Agree(ctx context.Context, c idp.Consent, g idp.Grant) error {
 	const upsert = `INSERT INTO consents AS c (` + consentColumns + `)
-		VALUES ($1, $2, $3, ARRAY (SELECT DISTINCT a FROM unnest($4::text[]) a ORDER BY a), $5)
+		VALUES ($1, $2, $3, sorted_once($4::text[]), $5)
 		ON CONFLICT (tenant_id, user_id, client_id) DO UPDATE SET agreed_at = excluded.agreed_at,
-			scope = ARRAY (SELECT DISTINCT a FROM unnest(c.scope || excluded.scope) a ORDER BY a)`
+			scope = sorted_once(c.scope || excluded.scope)`
 	insert, args, err := newGrant(g)
 	if err != nil {
 		return err

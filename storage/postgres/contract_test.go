@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"os"
 	"testing"
+	"time"
 
 	"postern/storage"
 	"postern/storage/postgres"
@@ -32,7 +33,7 @@ func migrated(tb testing.TB, base string) string {
 
 func open(tb testing.TB, url string) *postgres.Store {
 	tb.Helper()
-	store, err := postgres.Open(tb.Context(), postgres.Config{URL: url})
+	store, err := postgres.Open(tb.Context(), postgres.Config{URL: url, Patience: 30 * time.Second}) // a busy machine is no outage
 	if err != nil {
 		tb.Fatal(err)
 	}

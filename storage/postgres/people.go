@@ -35,17 +35,20 @@ func (s *Store) ListSessions(ctx context.Context, t idp.TenantID, u idp.UserID, 
 // idp.ErrNotFound if it is not alive. Grants stand on it by the sessions that
 // it took the place of, too.
 func (s *Store) EndSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error {
-	const update = `WITH RECURSIVE ended AS (
+	const update = `WITH ended AS (
 			UPDATE sessions s SET revoked = true FROM users u
 			WHERE s.tenant_id = $1 AND s.session_id = $2 AND NOT s.revoked AND s.expires > $3
 				AND u.tenant_id = $1 AND u.user_id = s.user_id
 			RETURNING s.session_id, s.user_id, u.subject
 		), told AS (` + told + `$3, $6` + toldFrom + `), chain AS (
-			SELECT ended.session_id FROM ended
-			UNION ALL
-			SELECT b.session_id FROM chain JOIN sessions b ON b.tenant_id = $1 AND b.successor = chain.session_id
+			WITH RECURSIVE back AS (
+				SELECT $2::uuid AS session_id
+				UNION ALL
+				SELECT b.session_id FROM back JOIN sessions b ON b.tenant_id = $1 AND b.successor = back.session_id
+			)
+			SELECT back.session_id FROM back
 		), revoked AS (
-			UPDATE grants g SET revoked = true FROM chain
+			UPDATE grants g SET revoked = true FROM ended JOIN chain ON true
 			WHERE g.tenant_id = $1 AND g.session_id = chain.session_id AND NOT g.revoked
 		)
 		INSERT INTO audit_events (` + eventColumns + `) SELECT $1, $4, $3, $5, ended.user_id, '', '' FROM ended`

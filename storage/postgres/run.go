@@ -80,9 +80,25 @@ func (s *Store) exec(ctx context.Context, query string, args ...any) (rows int64
 
 // together runs statements in one round trip and one transaction.
 func (s *Store) together(ctx context.Context, batch *pgx.Batch) error {
+	if s.distributed {
+		batch = transaction(batch)
+	}
 	return s.try(ctx, func(ctx context.Context) error {
 		return s.pool.SendBatch(ctx, batch).Close()
 	})
+}
+
+// transaction says in so many words what a batch is to PostgreSQL anyway: Citus
+// commits each statement of a batch on its worker by itself. After a failure in
+// the middle the pool drops the connection, and the transaction with it.
+func transaction(batch *pgx.Batch) *pgx.Batch {
+	var whole pgx.Batch
+	whole.Queue("BEGIN")
+	for _, q := range batch.QueuedQueries {
+		whole.Queue(q.SQL, q.Arguments...)
+	}
+	whole.Queue("COMMIT")
+	return &whole
 }
 
 // list gives all rows of a query.
