@@ -132,6 +132,7 @@ func TestMetadataOfStrangersThatAreRefused(t *testing.T) {
 		"no signature":               {metadataWith(object{"id_token_signed_response_alg": "none"}), "invalid_client_metadata"},
 		"HMAC":                       {metadataWith(object{"id_token_signed_response_alg": "HS256"}), "invalid_client_metadata"},
 		"a logo over http":           {metadataWith(object{"logo_uri": "http://new.example/logo"}), "invalid_client_metadata"},
+		"a start over http":          {metadataWith(object{"initiate_login_uri": "http://localhost/start"}), "invalid_client_metadata"},
 		"a policy of script":         {metadataWith(object{"policy_uri": "javascript:alert(1)"}), "invalid_client_metadata"},
 		"too many redirect URIs":     {metadataWith(object{"redirect_uris": strings.Split(strings.Repeat("https://new.example/cb ", 20)+"https://new.example/cb", " ")}), "invalid_client_metadata"},
 		"a long one":                 {metadataWith(object{"redirect_uris": []string{"https://new.example/" + strings.Repeat("x", 3000)}}), "invalid_client_metadata"},

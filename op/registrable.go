@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 
 	"postern/idp"
 )
@@ -36,6 +37,8 @@ func (p *Provider) checkMetadata(ctx context.Context, client idp.Client) error {
 		return invalidMetadata("grant_types: client_credentials is the operator's to give")
 	case code != slices.Contains(m.GrantTypes, idp.GrantAuthorizationCode):
 		return invalidMetadata("response_types and grant_types contradict each other")
+	case m.InitiateLoginURI != "" && !strings.HasPrefix(m.InitiateLoginURI, "https://"): // OpenID Connect Registration §2
+		return invalidMetadata("initiate_login_uri must be https")
 	case m.ApplicationType != idp.ApplicationNative && slices.ContainsFunc(m.RedirectURIs, native):
 		f := invalidMetadata("a redirect URI with a private scheme is for application_type native")
 		f.code = "invalid_redirect_uri"
