@@ -35,6 +35,7 @@ func TestAServiceGetsATokenForAnAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	time.Sleep(time.Second) // within which what a command changes counts
 	token := func(resource string, scopes ...string) (*oauth2.Token, error) {
 		conf := clientcredentials.Config{
 			ClientID: service.ID, ClientSecret: service.Secret, TokenURL: provider.Endpoint().TokenURL, Scopes: scopes,

@@ -42,7 +42,7 @@ func (p *Provider) unwrap(ctx context.Context, client idp.Client, form url.Value
 	if err != nil {
 		return nil, err
 	}
-	payload, err := p.openObject(ctx, client, object)
+	payload, err := p.openObject(ctx, client, object, form.Has("request_uri"))
 	if err != nil {
 		return nil, err
 	}
@@ -140,9 +140,8 @@ func (p *Provider) countFetch(ctx context.Context) error {
 }
 
 // openObject verifies a request object in the one way that its client
-// registered, and gives its claims. Unsigned ones are for those clients alone
-// that registered exactly this.
-func (p *Provider) openObject(ctx context.Context, client idp.Client, object string) ([]byte, error) {
+// registered, and gives its claims.
+func (p *Provider) openObject(ctx context.Context, client idp.Client, object string, fetched bool) ([]byte, error) {
 	if len(object) > maxRequestObject || strings.Count(object, ".") != 2 {
 		return nil, badObject("the request object is no signed JWT of at most %d bytes", maxRequestObject)
 	}
@@ -152,7 +151,7 @@ func (p *Provider) openObject(ctx context.Context, client idp.Client, object str
 	}
 	registered := client.Metadata.RequestObjectAlg
 	switch {
-	case alg == idp.AlgNone && registered != idp.AlgNone:
+	case alg == idp.AlgNone && !mayBeUnsigned(client, fetched):
 		return nil, refuse("request_not_supported", "unsigned request objects are for clients that registered for them")
 	case registered != "" && alg != registered, alg != idp.AlgNone && !slices.Contains(idp.Algs, alg):
 		return nil, badObject("the request object is not signed with the algorithm that is registered")
@@ -162,6 +161,14 @@ func (p *Provider) openObject(ctx context.Context, client idp.Client, object str
 		return nil, err
 	}
 	return payload, p.checkObject(ctx, client, payload)
+}
+
+// mayBeUnsigned tells whether nobody need vouch for an object but who hosts it:
+// the client registered just that, or it registered no algorithm and the object
+// was fetched over https from a URI that it did register (OpenID Connect Core §6.2).
+func mayBeUnsigned(client idp.Client, fetched bool) bool {
+	registered := client.Metadata.RequestObjectAlg
+	return registered == idp.AlgNone || fetched && registered == "" && client.Metadata.Profile != idp.ProfileFAPI2
 }
 
 func algOf(object string) (idp.Alg, error) {

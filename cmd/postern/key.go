@@ -17,6 +17,9 @@ type keyRotateCmd struct {
 	JSON   bool   `name:"json" help:"JSON on stdout."`
 }
 
+// counts is within what time a running server goes by what a command changed.
+const counts = time.Second
+
 type keyView struct {
 	KID  string    `json:"kid"`
 	Alg  idp.Alg   `json:"alg"`
@@ -33,6 +36,9 @@ func (c keyRotateCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		made, err := keys.NewRing(store, keys.NewBox(master), term.clock).Rotate(ctx, t.ID, c.Now)
 		if err != nil {
 			return fmt.Errorf("rotate keys of tenant %s: %w", t.Slug, err)
+		}
+		if c.Now { // whoever ran it may rely on it from here on
+			time.Sleep(counts)
 		}
 		views := make([]keyView, 0, len(made))
 		for _, key := range made {
