@@ -79,3 +79,16 @@ func printable(text string) string {
 		return r
 	}, text)
 }
+
+// checkCall holds a client's form to what all its endpoints ask: each parameter
+// once, and one way of authenticating (RFC 6749 §2.3, §3.2).
+func checkCall(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	if err := once(form); err != nil {
+		return err
+	}
+	return oneCredential(r, form)
+}

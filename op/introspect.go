@@ -30,14 +30,7 @@ type introspection struct {
 
 // introspect is the introspection endpoint (RFC 7662), for clients with a secret.
 func (p *Provider) introspect(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r)
-	if err != nil {
-		return err
-	}
-	if err := once(form); err != nil {
-		return err
-	}
-	if err := oneCredential(r, form); err != nil {
+	if err := checkCall(w, r); err != nil {
 		return err
 	}
 	held := newHeldResponse()

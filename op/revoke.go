@@ -11,14 +11,7 @@ import (
 
 // revoke is the revocation endpoint (RFC 7009).
 func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r)
-	if err != nil {
-		return err
-	}
-	if err := once(form); err != nil {
-		return err
-	}
-	if err := oneCredential(r, form); err != nil {
+	if err := checkCall(w, r); err != nil {
 		return err
 	}
 	return p.parse(w, r, pathRevoke)

@@ -12,14 +12,7 @@ import (
 
 // token is the token endpoint (RFC 6749 §3.2).
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) error {
-	form, err := readForm(w, r)
-	if err != nil {
-		return err
-	}
-	if err := once(form); err != nil {
-		return err
-	}
-	if err := oneCredential(r, form); err != nil {
+	if err := checkCall(w, r); err != nil {
 		return err
 	}
 	return p.parse(w, r, pathToken)
