@@ -53,7 +53,7 @@ func (m ClaimedMail) Deliverable() bool {
 	switch {
 	case m.Entry.Withheld, m.UserDisabled, m.Flow.State != FlowAsked:
 		return false
-	case m.Tenant.Settings.SignUp == SignUpInvited:
+	case m.Tenant.Settings.SignUpOf(m.Flow.Address) == SignUpInvited:
 		return m.UserKnown
 	default:
 		return true

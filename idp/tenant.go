@@ -27,11 +27,15 @@ type Tenant struct {
 // TenantSettings are what a tenant's operator may tune. The zero value of each
 // is the default.
 type TenantSettings struct {
-	SignUp   SignUp   `json:"sign_up,omitempty"`
-	PKCE     PKCE     `json:"pkce,omitempty"`
-	LinkLife Duration `json:"link_life,omitempty"` // 2 to 60 minutes
-	Locale   string   `json:"locale,omitempty"`
-	Mail     MailFrom `json:"mail,omitzero"`
+	SignUp SignUp `json:"sign_up,omitempty"`
+	// AllowedDomains, if any, are the only ones whose addresses get an account
+	// without an invitation; BlockedDomains never do.
+	AllowedDomains Domains  `json:"allowed_domains,omitempty"`
+	BlockedDomains Domains  `json:"blocked_domains,omitempty"`
+	PKCE           PKCE     `json:"pkce,omitempty"`
+	LinkLife       Duration `json:"link_life,omitempty"` // 2 to 60 minutes
+	Locale         string   `json:"locale,omitempty"`
+	Mail           MailFrom `json:"mail,omitzero"`
 	// OpenRegistration lets anyone register a client (RFC 7591) without a token; dev only.
 	OpenRegistration bool `json:"open_registration,omitempty"`
 	// TokenRegistration lets holders of an initial access token register clients.
@@ -45,6 +49,10 @@ type TenantSettings struct {
 	APIs []API `json:"apis,omitempty"`
 	// KeyRotation is how long signing keys are used before the next take over.
 	KeyRotation Duration `json:"key_rotation,omitempty"`
+	// Limits are figures of the tenant's own.
+	Limits TenantLimits `json:"limits,omitzero"`
+	// Brand is what people see of the tenant beside its name.
+	Brand Brand `json:"brand,omitzero"`
 }
 
 // MailFrom is the sender that a tenant's mails show; empty is the instance's.
@@ -164,8 +172,10 @@ func (s TenantSettings) validate() error {
 	if period := time.Duration(s.KeyRotation); period != 0 && (period < MinKeyRotation || period > MaxKeyRotation) {
 		return fmt.Errorf("key rotation %s: 24h to %dh", period, MaxKeyRotation/time.Hour)
 	}
-	if err := validAPIs(s.APIs); err != nil {
-		return err
+	for _, err := range []error{validAPIs(s.APIs), s.validDomains(), s.Limits.validate(), s.Brand.validate()} {
+		if err != nil {
+			return err
+		}
 	}
 	if s.Mail.Name != "" {
 		return ValidName(s.Mail.Name)

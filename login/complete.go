@@ -75,7 +75,7 @@ func (h *Handler) completion(v *visit, a attempt, acr string) idp.Completion {
 			TenantID: v.tenant.ID, ID: idp.UserID(idp.NewID(v.now)), Subject: idp.NewSubject(),
 			Address: a.Address, Verified: true, Locale: a.Locale, Profile: profile, CreatedAt: v.now,
 		},
-		SignUp: v.tenant.Settings.SignUp,
+		SignUp: v.tenant.Settings.SignUpOf(a.Address),
 		Session: idp.Session{
 			TenantID: v.tenant.ID, ID: idp.SessionID(idp.NewID(v.now)),
 			Digest:   h.Sessions.secretOf(v.tenant.ID, a.ID, a.browser).Digest(),
