@@ -35,12 +35,27 @@ func (k keyring) tenant(t idp.TenantID) idp.LimitKey {
 	return k.mac.MAC(t, "limit:tenant")
 }
 
-func (k keyring) sending(peer netip.Addr) idp.LimitKey {
-	return k.mac.MAC(everyone, "limit:sending", network(peer))
+// sending and attempt count over all tenants, or for one with rules of its own.
+func (k keyring) sending(t idp.TenantID, peer netip.Addr) idp.LimitKey {
+	return k.mac.MAC(t, "limit:sending", network(peer))
 }
 
-func (k keyring) attempt(peer netip.Addr) idp.LimitKey {
-	return k.mac.MAC(everyone, "limit:attempt", network(peer))
+func (k keyring) attempt(t idp.TenantID, peer netip.Addr) idp.LimitKey {
+	return k.mac.MAC(t, "limit:attempt", network(peer))
+}
+
+// site counts the IPv6 /48 that a peer is in, which is what a single customer
+// of a provider can have: 65,536 networks to ask from in turn.
+func (k keyring) site(t idp.TenantID, peer netip.Addr) (idp.LimitKey, bool) {
+	peer = peer.Unmap().WithZone("")
+	if !peer.Is6() {
+		return idp.LimitKey{}, false
+	}
+	prefix, err := peer.Prefix(48)
+	if err != nil {
+		return idp.LimitKey{}, false
+	}
+	return k.mac.MAC(t, "limit:sending-site", prefix.Addr().AsSlice()), true
 }
 
 // network is the part of a peer's address that stands for it: all of an IPv4

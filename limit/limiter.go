@@ -34,19 +34,19 @@ type Limiter struct {
 
 // New gives a limiter. The keys of what it counts are made with mac.
 func New(store Store, mac MAC, rules Rules, log *slog.Logger) *Limiter {
-	return &Limiter{store: store, keys: keyring{mac}, rules: rules, front: newFront(frontEntries), log: log}
+	return &Limiter{store: store, keys: keyring{mac}, rules: rules, front: newFront(frontKeys), log: log}
 }
 
 // Attempt counts a POST that may complete a login, by the network address it
 // came from. A store that fails lets it pass: links and codes are guarded by
 // themselves, and the memory in front goes on counting for this process.
-func (l *Limiter) Attempt(ctx context.Context, _ idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error) {
-	key := l.keys.attempt(peer)
-	mine := l.front.Take(key, []idp.Rule{l.rules.Attempt}, now)
+func (l *Limiter) Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error) {
+	key, rule := l.attemptHit(t, peer)
+	mine := l.front.Take(key, rule, now)
 	if !mine.Allowed {
 		return mine, nil
 	}
-	shared := limiter.New(At(l.store, now), limiter.Rate{Limit: l.rules.Attempt.Limit, Period: l.rules.Attempt.Period})
+	shared := limiter.New(At(l.store, now), limiter.Rate{Limit: rule.Limit, Period: rule.Period})
 	got, err := shared.Get(ctx, string(key[:]))
 	if err != nil {
 		l.log.WarnContext(ctx, "attempts are not counted: the store fails", "error", err)
@@ -54,15 +54,28 @@ func (l *Limiter) Attempt(ctx context.Context, _ idp.Tenant, peer netip.Addr, no
 	}
 	retry := time.Unix(got.Reset, 0)
 	if got.Reached {
+		l.front.Uncount(key, rule, now)
 		l.front.Refuse(key, retry, now)
 		return idp.Verdict{RetryAt: retry}, nil
+	}
+	if got.Remaining == 0 { // the next one need not ask
+		l.front.Refuse(key, retry, now)
 	}
 	return idp.Verdict{Allowed: true, RetryAt: retry, Remaining: got.Remaining}, nil
 }
 
-// giveBack returns counts that led to nothing. It goes on when the request is
+// attemptHit names what an attempt counts on. A tenant with a figure of its own
+// counts apart, for a key has one set of rules.
+func (l *Limiter) attemptHit(t idp.Tenant, peer netip.Addr) (idp.LimitKey, idp.Rule) {
+	if own := t.Settings.Limits.Attempt; len(own) > 0 {
+		return l.keys.attempt(t.ID, peer), own[0]
+	}
+	return l.keys.attempt(everyone, peer), l.rules.Attempt
+}
+
+// GiveBack returns counts that led to nothing. It goes on when the request is
 // cancelled: else who hangs up in time could use up another's limit.
-func (l *Limiter) giveBack(ctx context.Context, taken []idp.Taken) {
+func (l *Limiter) GiveBack(ctx context.Context, taken []idp.Taken) {
 	if len(taken) == 0 {
 		return
 	}

@@ -3,6 +3,7 @@ package limit
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"time"
 
 	"postern/idp"
@@ -19,6 +20,8 @@ type mailHits struct {
 	peer, tenant, mailbox, everywhere counted
 	// known is nil unless the browser has signed in with the address before.
 	known *counted
+	// site is the wider network of an IPv6 peer, and nil for any other.
+	site *counted
 }
 
 func (m *mailHits) all() []*counted {
@@ -26,7 +29,18 @@ func (m *mailHits) all() []*counted {
 	if m.known != nil {
 		all = append(all, m.known)
 	}
+	if m.site != nil {
+		all = append(all, m.site)
+	}
 	return all
+}
+
+// peers are what stands for the network that asks.
+func (m *mailHits) peers() []*counted {
+	if m.site != nil {
+		return []*counted{&m.peer, m.site}
+	}
+	return []*counted{&m.peer}
 }
 
 // Mail counts a request for a mail by peer to an address; known names a browser
@@ -43,11 +57,8 @@ func (m *mailHits) all() []*counted {
 // nowhere where the peer or the tenant is over its own limit.
 func (l *Limiter) Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer netip.Addr, known string, now time.Time) (idp.MailDecision, error) {
 	m := l.mailHits(t, to, peer, known)
-	if retryAt, refused := l.front.Refused(m.peer.hit.Key, now); refused {
-		return idp.MailDecision{Refused: idp.RefusedPeer, RetryAt: retryAt}, nil
-	}
-	if retryAt, refused := l.front.Refused(m.tenant.hit.Key, now); refused {
-		return idp.MailDecision{Refused: idp.RefusedTenant, RetryAt: retryAt}, nil
+	if decision, refused := l.justRefused(m, now); refused {
+		return decision, nil
 	}
 	all := m.all()
 	hits := make([]idp.Hit, len(all))
@@ -64,30 +75,65 @@ func (l *Limiter) Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer n
 	return l.decide(ctx, t, m, now), nil
 }
 
+// justRefused repeats what the store has said a moment ago.
+func (l *Limiter) justRefused(m *mailHits, now time.Time) (idp.MailDecision, bool) {
+	for _, p := range m.peers() {
+		if retryAt, refused := l.front.Refused(p.hit.Key, now); refused {
+			return idp.MailDecision{Refused: idp.RefusedPeer, RetryAt: retryAt}, true
+		}
+	}
+	if retryAt, refused := l.front.Refused(m.tenant.hit.Key, now); refused {
+		return idp.MailDecision{Refused: idp.RefusedTenant, RetryAt: retryAt}, true
+	}
+	return idp.MailDecision{}, false
+}
+
 func (l *Limiter) mailHits(t idp.Tenant, to idp.Address, peer netip.Addr, known string) *mailHits {
-	mailbox := to.Mailbox()
+	mailbox, own := to.Mailbox(), t.Settings.Limits
+	counter, sending := everyone, l.rules.Sending
+	if len(own.Sending) > 0 {
+		counter, sending = t.ID, own.Sending
+	}
 	m := &mailHits{
-		peer:       counted{hit: idp.Hit{Key: l.keys.sending(peer), Rules: copied(l.rules.Sending)}},
-		tenant:     counted{hit: idp.Hit{Key: l.keys.tenant(t.ID), Rules: copied(l.rules.Tenant)}},
-		mailbox:    counted{hit: idp.Hit{Key: l.keys.mailbox(t.ID, mailbox), Rules: copied(l.rules.Mailbox)}},
-		everywhere: counted{hit: idp.Hit{Key: l.keys.everywhere(mailbox), Rules: copied(l.rules.Everywhere)}},
+		peer:       count(l.keys.sending(counter, peer), sending),
+		tenant:     count(l.keys.tenant(t.ID), ownOr(own.Tenant, l.rules.Tenant)),
+		mailbox:    count(l.keys.mailbox(t.ID, mailbox), ownOr(own.Mailbox, l.rules.Mailbox)),
+		everywhere: count(l.keys.everywhere(mailbox), l.rules.Everywhere),
 	}
 	if known != "" {
-		m.known = &counted{hit: idp.Hit{Key: l.keys.known(t.ID, mailbox, known), Rules: copied(l.rules.Known)}}
+		c := count(l.keys.known(t.ID, mailbox, known), ownOr(own.Known, l.rules.Known))
+		m.known = &c
+	}
+	if key, wide := l.keys.site(counter, peer); wide {
+		c := count(key, widened(sending))
+		m.site = &c
 	}
 	return m
 }
 
+func count(key idp.LimitKey, rules []idp.Rule) counted {
+	return counted{hit: idp.Hit{Key: key, Rules: slices.Clone(rules)}}
+}
+
+func ownOr(own, instances []idp.Rule) []idp.Rule {
+	if len(own) > 0 {
+		return own
+	}
+	return instances
+}
+
 func (l *Limiter) decide(ctx context.Context, t idp.Tenant, m *mailHits, now time.Time) idp.MailDecision {
-	switch {
-	case !m.peer.Allowed:
-		l.front.Refuse(m.peer.hit.Key, m.peer.RetryAt, now)
-		l.giveBack(ctx, taken(now, m.all()...))
-		return idp.MailDecision{Refused: idp.RefusedPeer, RetryAt: m.peer.RetryAt}
-	case !m.tenant.Allowed:
+	for _, p := range m.peers() {
+		if !p.Allowed {
+			l.front.Refuse(p.hit.Key, p.RetryAt, now)
+			l.GiveBack(ctx, taken(now, m.all()...))
+			return idp.MailDecision{Refused: idp.RefusedPeer, RetryAt: p.RetryAt}
+		}
+	}
+	if !m.tenant.Allowed {
 		l.front.Refuse(m.tenant.hit.Key, m.tenant.RetryAt, now)
 		l.log.ErrorContext(ctx, "a tenant is over its limit of mails", "tenant_id", t.ID, "retry_at", m.tenant.RetryAt)
-		l.giveBack(ctx, taken(now, m.all()...))
+		l.GiveBack(ctx, taken(now, m.all()...))
 		return idp.MailDecision{Refused: idp.RefusedTenant, RetryAt: m.tenant.RetryAt}
 	}
 	decision := idp.MailDecision{Send: m.mayBeSent(), NextMail: m.next()}
@@ -96,10 +142,10 @@ func (l *Limiter) decide(ctx context.Context, t idp.Tenant, m *mailHits, now tim
 		mailboxes = append(mailboxes, m.known)
 	}
 	if !decision.Send {
-		l.giveBack(ctx, taken(now, mailboxes...))
+		l.GiveBack(ctx, taken(now, mailboxes...))
 		mailboxes = nil
 	}
-	decision.Taken = taken(now, append(mailboxes, &m.peer)...)
+	decision.Taken = taken(now, append(mailboxes, m.peers()...)...)
 	return decision
 }
 

@@ -123,10 +123,14 @@ func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.
 		NextMail: decision.NextMail, Taken: decision.Taken,
 	}
 	err = h.begin(v, flow, decision)
+	id := flow.ID
 	if errors.Is(err, idp.ErrConflict) {
-		return h.startTwice(v, flow, decision)
+		id, err = h.startTwice(v, flow, decision)
 	}
-	return flow.ID, err
+	if err != nil {
+		h.Limits.GiveBack(v.ctx(), decision.Taken)
+	}
+	return id, err
 }
 
 // flowID names the flow by the form that asks for it, so that a form sent twice,
@@ -145,7 +149,7 @@ func (h *Handler) startTwice(v *visit, flow idp.Flow, decision MailDecision) (id
 	}
 	waits := err == nil && before.State == idp.FlowAsked && v.now.Before(before.Expires)
 	if waits && !decision.Send {
-		return before.ID, nil
+		return before.ID, nil // and the peer's count stays: what was sent twice was asked twice
 	}
 	flow.ID = idp.FlowID(idp.NewID(v.now))
 	return flow.ID, h.begin(v, flow, decision)

@@ -21,6 +21,13 @@ type limits struct {
 	verdict *idp.Verdict
 	asked   []string // what Mail was asked: address and known browser
 	counted int      // attempts
+	back    []idp.Taken
+}
+
+func (l *limits) GiveBack(_ context.Context, taken []idp.Taken) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back = append(l.back, taken...)
 }
 
 func (l *limits) Mail(_ context.Context, _ idp.Tenant, to idp.Address, _ netip.Addr, known string, now time.Time) (idp.MailDecision, error) {

@@ -43,6 +43,9 @@ func (h *Handler) mailAgain(w http.ResponseWriter, v *visit, flow own) error {
 		TenantID: v.tenant.ID, FlowID: flow.ID, Mail: mail,
 		NextMail: decision.NextMail, Taken: decision.Taken, Now: v.now,
 	})
+	if err != nil {
+		h.Limits.GiveBack(v.ctx(), decision.Taken)
+	}
 	switch {
 	case errors.Is(err, idp.ErrUsed), errors.Is(err, idp.ErrExpired):
 		redirect(w, waitingURL(v, flow.ID))

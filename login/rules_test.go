@@ -323,3 +323,41 @@ func TestATenantOnAHostOfItsOwnHasNoSlugInItsLinks(t *testing.T) {
 	b.do(http.MethodPost, form.action, form.fields, http.Header{"Origin": {public}}).want(t, http.StatusForbidden)
 	b.do(http.MethodPost, form.action, form.fields, http.Header{"Origin": {b.origin}}).want(t, http.StatusSeeOther)
 }
+
+// What a request took from limits that led to nothing is given back: a database
+// that fails for a moment leaves nobody waiting.
+func TestCountsAreGivenBackWhereNoFlowComesOfThem(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	taken := []idp.Taken{{Key: idp.LimitKey{1}, At: w.clock.Now()}, {Key: idp.LimitKey{2}, At: w.clock.Now()}}
+	w.limits.mail = func(_ idp.Address, _ string, now time.Time) (idp.MailDecision, error) {
+		return idp.MailDecision{Send: true, NextMail: now.Add(time.Minute), Taken: taken}, nil
+	}
+	failing := func(method string) {
+		w.store.fail = func(called string) error {
+			if called == method {
+				return idp.ErrUnavailable
+			}
+			return nil
+		}
+	}
+	b := w.browser()
+	page := b.get(w.loginPath(w.acme, w.request("web")))
+	address := url.Values{"email": {"ann@example.org"}}
+	failing("StartFlow")
+	b.submit(page, "/auth/login", address).want(t, http.StatusServiceUnavailable)
+	if diff := cmp.Diff(taken, w.limits.back); diff != "" {
+		t.Errorf("given back after a flow that was not started (-want +got):\n%s", diff)
+	}
+	w.store.fail, w.limits.back = nil, nil
+	waiting := b.get(b.submit(page, "/auth/login", address).location)
+	if len(w.limits.back) != 0 {
+		t.Error("given back though the flow was started")
+	}
+	w.clock.advance(time.Minute)
+	failing("Resend")
+	b.submit(waiting, "/auth/resend", nil).want(t, http.StatusServiceUnavailable)
+	if diff := cmp.Diff(taken, w.limits.back); diff != "" {
+		t.Errorf("given back after a mail that was not queued (-want +got):\n%s", diff)
+	}
+}

@@ -88,6 +88,9 @@ type Limits interface {
 	// Mail counts a request for a mail by peer to an address. known names a
 	// browser that has signed in with this address before, or is empty.
 	Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer netip.Addr, known string, now time.Time) (MailDecision, error)
+	// GiveBack returns what a request took that led to nothing, also where the
+	// request is gone by now.
+	GiveBack(ctx context.Context, taken []idp.Taken)
 	// Attempt counts a POST that may complete a login; the verdict refuses with 429.
 	Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error)
 }
