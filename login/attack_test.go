@@ -1,6 +1,7 @@
 package login_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -249,28 +250,10 @@ func TestEveryAddressGetsTheSameAnswerAndTheSameWrites(t *testing.T) {
 	w.limits.mail = func(to idp.Address, _ string, now time.Time) (idp.MailDecision, error) {
 		return idp.MailDecision{Send: to != "limited@example.org", NextMail: now.Add(time.Minute)}, nil
 	}
-	type seen struct {
-		Posted, Waiting, Resent, Again shape
-		Calls                          []string
-		Woken                          int
-	}
 	mailed := map[string]bool{}
 	look := func(address string) seen {
-		b := w.browser()
-		first := b.get(w.loginPath(w.acme, w.request("web")))
-		w.store.drain()
-		posted := b.submit(first, "/auth/login", url.Values{"email": {address}})
-		waiting := b.get(posted.location)
-		mailed[address] = w.send() != ""
-		w.clock.advance(time.Minute)
-		resent := b.submit(waiting, "/auth/resend", nil)
-		again := b.get(resent.location)
-		s := seen{
-			shapeOf(posted, address), shapeOf(waiting, address), shapeOf(resent, address), shapeOf(again, address),
-			w.store.drain(), w.outbox.waiting(),
-		}
-		w.send()
-		w.clock.advance(-time.Minute)
+		s, sent := w.look(address)
+		mailed[address] = sent
 		return s
 	}
 	known := look("known@example.org")
@@ -288,6 +271,78 @@ func TestEveryAddressGetsTheSameAnswerAndTheSameWrites(t *testing.T) {
 	if !mailed["known@example.org"] {
 		t.Error("the one who may sign in got no mail")
 	}
+}
+
+// What the lists of domains let in and keep out is told by the mail alone.
+func TestAddressesOfEveryDomainGetTheSameAnswerAndTheSameWrites(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.acme.Settings.AllowedDomains = idp.Domains{"*.acme.example", "acme.example", "evil.example"}
+	w.acme.Settings.BlockedDomains = idp.Domains{"evil.example"}
+	must(t, w.acme.Validate())
+	must(t, w.db.UpdateTenant(t.Context(), w.acme))
+	for _, address := range []idp.Address{"known@acme.example", "invited@else.example", "invited@evil.example"} {
+		now := w.clock.Now()
+		must(t, w.db.InviteUser(t.Context(), idp.User{
+			TenantID: w.acme.ID, ID: idp.UserID(idp.NewID(now)), Subject: idp.NewSubject(), Address: address, CreatedAt: now,
+		}))
+	}
+	known, _ := w.look("known@acme.example")
+	for address, want := range map[string]bool{
+		"new@acme.example": true, "new@mail.acme.example": true, "new@else.example": false, "new@evil.example": false,
+		"new@notacme.example": false, "invited@else.example": true, "invited@evil.example": true,
+	} {
+		got, mailed := w.look(address)
+		if diff := cmp.Diff(known, got); diff != "" {
+			t.Errorf("%s is told apart (-known +%s):\n%s", address, address, diff)
+		}
+		if mailed != want {
+			t.Errorf("%s got a mail: %t", address, mailed)
+		}
+	}
+}
+
+// A policy that changed while the mail was read decides who gets an account.
+func TestAnAddressKeptOutMeanwhileGetsNoAccount(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	b := w.browser()
+	b.ask(w.loginPath(w.acme, w.request("web")), "new@evil.example")
+	link := w.send()
+	w.acme.Settings.BlockedDomains = idp.Domains{"evil.example"}
+	must(t, w.db.UpdateTenant(t.Context(), w.acme))
+	b.submit(b.get(link), "/auth/verify", nil).want(t, http.StatusForbidden)
+	if _, err := w.db.FindUser(t.Context(), w.acme.ID, "new@evil.example"); !errors.Is(err, idp.ErrNotFound) {
+		t.Errorf("there is an account: %v", err)
+	}
+}
+
+// seen is all that a person, or who watches the database, sees of a login.
+type seen struct {
+	Posted, Waiting, Resent, Again shape
+	Calls                          []string
+	Woken                          int
+}
+
+// look asks for a login, and once more, and tells whether the first mail went out.
+func (w *world) look(address string) (seen, bool) {
+	w.t.Helper()
+	b := w.browser()
+	first := b.get(w.loginPath(w.acme, w.request("web")))
+	w.store.drain()
+	posted := b.submit(first, "/auth/login", url.Values{"email": {address}})
+	waiting := b.get(posted.location)
+	mailed := w.send() != ""
+	w.clock.advance(time.Minute)
+	resent := b.submit(waiting, "/auth/resend", nil)
+	again := b.get(resent.location)
+	s := seen{
+		shapeOf(posted, address), shapeOf(waiting, address), shapeOf(resent, address), shapeOf(again, address),
+		w.store.drain(), w.outbox.waiting(),
+	}
+	w.send()
+	w.clock.advance(-time.Minute)
+	return s, mailed
 }
 
 // shape is an answer less what is random in every one.

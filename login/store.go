@@ -56,6 +56,9 @@ type Store interface {
 	// Agree adds to what a user has agreed to and writes the grant that stands on
 	// it, on a session already open, with the audit event.
 	Agree(ctx context.Context, c idp.Consent, g idp.Grant) error
+	// FindBrandLogo gives a tenant's logo, or idp.ErrNotFound if it has none of
+	// that hash.
+	FindBrandLogo(ctx context.Context, t idp.TenantID, hash string) (idp.LogoFile, error)
 }
 
 // Sealer keeps what a browser carries for us from being read or changed, for

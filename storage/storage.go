@@ -49,6 +49,9 @@ type Tenants interface {
 	FindRootTenant(ctx context.Context) (idp.Tenant, error)
 	// ListTenants gives all tenants by slug.
 	ListTenants(ctx context.Context) ([]idp.Tenant, error)
+	// SaveBrandLogo keeps a tenant's logo, in place of the one before.
+	SaveBrandLogo(ctx context.Context, logo idp.LogoFile) error
+	FindBrandLogo(ctx context.Context, t idp.TenantID, hash string) (idp.LogoFile, error)
 }
 
 // Clients are the tenants' apps.

@@ -35,6 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"logouts":  logoutCases,
 		"people":   peopleCases,
 		"consents": consentCases,
+		"brand":    brandCases,
 		"outbox":   outboxCases,
 		"sending":  sendingCases,
 		"grants":   grantCases,

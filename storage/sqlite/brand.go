@@ -1,0 +1,25 @@
+package sqlite
+
+import (
+	"context"
+
+	"postern/idp"
+)
+
+// SaveBrandLogo keeps a tenant's logo, in place of the one before.
+func (s *Store) SaveBrandLogo(ctx context.Context, logo idp.LogoFile) error {
+	const insert = `INSERT INTO brand_logos (tenant_id, hash, png) VALUES (?, ?, ?)
+		ON CONFLICT (tenant_id) DO UPDATE SET hash = excluded.hash, png = excluded.png`
+	return s.change(ctx, func(ctx context.Context, q *statements) error {
+		_, err := q.exec(ctx, insert, logo.TenantID, logo.Hash, logo.PNG)
+		return err
+	})
+}
+
+// FindBrandLogo gives a tenant's logo, or idp.ErrNotFound if it has none of that hash.
+func (s *Store) FindBrandLogo(ctx context.Context, t idp.TenantID, hash string) (idp.LogoFile, error) {
+	const query = `SELECT tenant_id, hash, png FROM brand_logos WHERE tenant_id = ? AND hash = ?`
+	var logo idp.LogoFile
+	err := s.read.row(ctx, query, t, hash).Scan(&logo.TenantID, &logo.Hash, &logo.PNG)
+	return logo, err
+}
