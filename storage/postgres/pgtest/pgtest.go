@@ -24,7 +24,8 @@ import (
 const (
 	// Variable names a PostgreSQL.
 	Variable = "POSTERN_TEST_POSTGRES_URL"
-	// CitusVariable names the coordinator of a Citus, tested on only if it is set.
+	// CitusVariable names the coordinator of a Citus, which the tests behind the
+	// build tag citus need.
 	CitusVariable = "POSTERN_TEST_CITUS_URL"
 )
 
