@@ -83,6 +83,17 @@ func (l *TenantLimits) Set(name, text string) error {
 	return nil
 }
 
+// Texts gives what Set was told, by name.
+func (l TenantLimits) Texts() map[string]string {
+	texts := map[string]string{}
+	for _, name := range LimitNames() {
+		if rules, _, _ := l.named(name); len(*rules) > 0 {
+			texts[name] = FormatRules(*rules)
+		}
+	}
+	return texts
+}
+
 func (l TenantLimits) validate() error {
 	for _, name := range LimitNames() {
 		rules, bounds, _ := l.named(name)

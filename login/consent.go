@@ -88,19 +88,36 @@ func (h *Handler) askConsent(w http.ResponseWriter, v *visit) error {
 	return nil
 }
 
-// takeConsent serves POST /auth/consent. Only agree agrees.
-func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
+// openPostedConsent reads the consent page's form and proves that it is ours.
+func (h *Handler) openPostedConsent(w http.ResponseWriter, v *visit) (asked, error) {
 	if err := v.readForm(w); err != nil {
-		return err
+		return asked{}, err
 	}
 	a, err := h.openConsent(v, v.form)
 	if errors.Is(err, errSignIn) {
-		return h.forbidden(v)
+		return asked{}, h.forbidden(v)
 	}
+	if err != nil {
+		return asked{}, err
+	}
+	return a, h.checkToken(v, a.action())
+}
+
+// cancelConsent serves POST /auth/consent/cancel, a path of its own like
+// /auth/cancel and for the same reason.
+func (h *Handler) cancelConsent(w http.ResponseWriter, v *visit) error {
+	a, err := h.openPostedConsent(w, v)
 	if err != nil {
 		return err
 	}
-	if err := h.checkToken(v, a.action()); err != nil {
+	h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
+	return nil
+}
+
+// takeConsent serves POST /auth/consent. Only agree agrees.
+func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
+	a, err := h.openPostedConsent(w, v)
+	if err != nil {
 		return err
 	}
 	if v.form.Get("action") != "agree" {

@@ -76,7 +76,7 @@ func TestThirdPartyAppsAskForConsentWhereverTheLoginEnds(t *testing.T) {
 		}},
 	}
 	for _, tt := range tests {
-		for _, action := range []string{"agree", "cancel"} {
+		for _, action := range []string{"agree", "cancel", "the Cancel button"} {
 			t.Run(tt.name+" "+action, func(t *testing.T) {
 				w := newWorld(t)
 				b := w.browser()
@@ -92,8 +92,14 @@ func TestThirdPartyAppsAskForConsentWhereverTheLoginEnds(t *testing.T) {
 				}
 				b.get(waiting).want(t, http.StatusOK)
 				consent := b.get(asked.location)
-				got := b.submit(consent, "/auth/consent", url.Values{"action": {action}}).answered(t, tt.client)
-				if action == "cancel" {
+				var got url.Values
+				if f := consent.form(t, "/auth/consent"); action == "the Cancel button" {
+					f.fields.Set("action", "agree") // as a program sends it that sends all
+					got = b.post(f.action+"/cancel", f.fields).answered(t, tt.client)
+				} else {
+					got = b.submit(consent, "/auth/consent", url.Values{"action": {action}}).answered(t, tt.client)
+				}
+				if action != "agree" {
 					if got.Get("error") != "access_denied" || got.Get("code") != "" {
 						t.Errorf("answered %v", got)
 					}

@@ -29,6 +29,8 @@ func TestPostsThatAreNotOurPagesAreForbidden(t *testing.T) {
 	third := w.request("third")
 	consentForm := b.get("/t/acme/auth/consent?request="+w.seal(w.acme, third)).form(t, "/auth/consent")
 	consentForm.fields.Set("action", "agree")
+	noConsentForm := consentForm
+	noConsentForm.action += "/cancel"
 
 	senders := []struct {
 		name   string
@@ -45,7 +47,7 @@ func TestPostsThatAreNotOurPagesAreForbidden(t *testing.T) {
 		{"no token", http.Header{"Sec-Fetch-Site": {"same-origin"}}, func(v url.Values) { v.Del("form_token") }},
 		{"a token of another form", http.Header{"Sec-Fetch-Site": {"same-origin"}}, func(v url.Values) { v.Set("form_token", strings.Repeat("A", 43)) }},
 	}
-	for _, f := range []form{loginForm, cancelForm, codeForm, resendForm, verifyForm, finishForm, consentForm} {
+	for _, f := range []form{loginForm, cancelForm, codeForm, resendForm, verifyForm, finishForm, consentForm, noConsentForm} {
 		for _, s := range senders {
 			t.Run(f.action+" "+s.name, func(t *testing.T) {
 				body := url.Values{}

@@ -12,6 +12,8 @@
 //	POST /auth/verify --------- the link's button, in the browser that asked
 //	POST /auth/finish --------- "continue here", where the waiting tab finishes
 //	GET, POST /auth/consent --- may a third-party client have what it asks for
+//	POST /auth/consent/cancel - access_denied to the client
+//	GET  /auth/assets/brand/* - a tenant's colours and logo
 //
 // What it must never do: advance a login for a browser without the secret of
 // the one that asked; write anything on GET or HEAD of a link; answer a known

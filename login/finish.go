@@ -69,12 +69,31 @@ func (h *Handler) concluded(w http.ResponseWriter, v *visit, flow own, err error
 	switch {
 	case errors.Is(err, idp.ErrUsed):
 		return h.notFirst(w, v, flow)
+	case errors.Is(err, idp.ErrExpired) && !flow.expired(v):
+		// The login is young and its session is not there any more: another person
+		// has signed in with this browser since, or the session was ended.
+		return h.overSession(v, flow)
 	case errors.Is(err, idp.ErrExpired):
 		return h.overFlow(v, templates.EndedExpired, flow.Flow)
 	case errors.Is(err, idp.ErrNotFound):
 		return over(v, templates.EndedUnknown, idp.Client{}, flow.Request.UILocales)
 	default:
 		return fmt.Errorf("finish: %w", err)
+	}
+}
+
+// overSession says what became of the session that a login had opened.
+func (h *Handler) overSession(v *visit, flow own) error {
+	current, _, err := h.Sessions.Current(v.r)
+	switch {
+	case errors.Is(err, idp.ErrNotFound):
+		return h.overFlow(v, templates.EndedExpired, flow.Flow)
+	case err != nil:
+		return err
+	case current.UserID == flow.UserID:
+		return h.overFlow(v, templates.EndedUsed, flow.Flow) // the same person, by a later login
+	default:
+		return h.overFlow(v, templates.EndedReplaced, flow.Flow)
 	}
 }
 

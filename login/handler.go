@@ -34,6 +34,7 @@ type Config struct {
 // Handler serves the pages of a login, for every tenant.
 type Handler struct {
 	Config
+	logos *logoMemory
 }
 
 // New checks the config and makes a Handler.
@@ -62,7 +63,7 @@ func New(c Config) (*Handler, error) {
 	if c.Sessions == nil {
 		c.Sessions = NewSessions(c.Store, c.Sealer, c.PublicURL, c.Clock)
 	}
-	return &Handler{Config: c}, nil
+	return &Handler{Config: c, logos: &logoMemory{}}, nil
 }
 
 func checkPublicURL(text string) error {
@@ -89,6 +90,8 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Handle("/auth/verify", h.page(methods{get: h.showLink, post: h.takeLink}))
 	r.Handle("/auth/finish", h.page(methods{post: h.finish}))
 	r.Handle("/auth/consent", h.page(methods{get: h.askConsent, post: h.takeConsent}))
+	r.Handle("/auth/consent/cancel", h.page(methods{post: h.cancelConsent}))
+	r.Handle("/auth/assets/brand/*", h.BrandAsset())
 }
 
 // endpoint answers a visit or says why not; page renders what it says.

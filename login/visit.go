@@ -84,6 +84,7 @@ func (h *Handler) tokenField(w http.ResponseWriter, v *visit, action string) tem
 func (h *Handler) write(w http.ResponseWriter, v *visit, status int, locales []string, formsStay bool, body templates.Body) {
 	h.Pages.Write(w, status, templates.Frame{
 		Locale: h.locale(v, locales), Tenant: v.tenant.Name, Base: v.base, FormsStay: formsStay,
+		Brand: templates.BrandOf(v.tenant),
 	}, body)
 }
 

@@ -36,6 +36,7 @@ func (c composer) compose(claimed idp.ClaimedMail, link idp.Credential, life tim
 		Asked:   claimed.Entry.CreatedAt,
 		Browser: claimed.Flow.Asked.Browser,
 		Network: claimed.Flow.Asked.Network,
+		Brand:   claimed.Tenant.Settings.Brand,
 	})
 	if err != nil {
 		return Message{}, fmt.Errorf("mail: compose: %w", err)

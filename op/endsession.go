@@ -155,7 +155,7 @@ func (p *Provider) logOut(w http.ResponseWriter, r *http.Request, l logout) erro
 	}
 	_, base := splitIssuer(p.issuer(r))
 	p.show(w, r, http.StatusOK, false, templates.LogoutConfirm{
-		Client: l.Client, Address: string(user.Address), Action: base + pathEndSession,
+		Client: l.Client, Address: string(user.Address), Action: base + pathEndSession, Cancel: base + pathStay,
 		Hidden: []templates.Hidden{
 			{Name: "confirm", Value: sealed},
 			{Name: "token", Value: p.sessions.FormToken(w, r, logoutAction(l))},
@@ -167,24 +167,48 @@ func (p *Provider) logOut(w http.ResponseWriter, r *http.Request, l logout) erro
 // logoutAction names the form: one session's end.
 func logoutAction(l logout) string { return "logout:" + string(l.Session) }
 
-// confirmed is the answer to the confirmation page.
-func (p *Provider) confirmed(w http.ResponseWriter, r *http.Request, form url.Values) error {
+// openConfirmation reads the confirmation page's form and proves that it is ours.
+func (p *Provider) openConfirmation(r *http.Request, form url.Values) (logout, error) {
 	if err := once(form); err != nil {
-		return err
+		return logout{}, err
 	}
 	l, err := p.openLogout(r, purposeLogoutConfirm, form.Get("confirm"))
 	if err != nil {
-		return err
+		return logout{}, err
 	}
 	origin, _ := splitIssuer(p.issuer(r))
 	if !edge.FromHere(r, origin) || !p.sessions.FormTokenOK(r, logoutAction(l), form.Get("token")) {
 		f := refuse("access_denied", "the form did not come from this browser's page")
 		f.status, f.page = http.StatusForbidden, "forbidden"
-		return f
+		return logout{}, f
+	}
+	return l, nil
+}
+
+// stay is where the confirmation page's Cancel button leads: a path of its own,
+// so that no form filled in by a program, with the values of all its buttons,
+// signs anyone out that was told to cancel.
+func (p *Provider) stay(w http.ResponseWriter, r *http.Request) error {
+	form, err := readForm(w, r)
+	if err != nil {
+		return err
+	}
+	l, err := p.openConfirmation(r, form)
+	if err != nil {
+		return err
+	}
+	return p.stayed(w, r, l)
+}
+
+// confirmed is the answer to the confirmation page. Only agree agrees.
+func (p *Provider) confirmed(w http.ResponseWriter, r *http.Request, form url.Values) error {
+	l, err := p.openConfirmation(r, form)
+	if err != nil {
+		return err
 	}
 	switch form.Get("action") {
 	case "agree":
-	case "cancel":
+	case "", "cancel":
 		return p.stayed(w, r, l)
 	default:
 		return invalidRequest("action must be agree or cancel")

@@ -86,6 +86,14 @@ func TestWithoutSuchAHintThePersonIsAsked(t *testing.T) {
 			if w.sessions.session == nil || cancelled.StatusCode >= 400 {
 				t.Errorf("cancel: %d, session %v", cancelled.StatusCode, w.sessions.session)
 			}
+			// The Cancel button's own path, also where a program sends every button's value.
+			stayed := w.do(http.MethodPost, "/t/a/end_session/cancel", form, "Sec-Fetch-Site", "same-origin")
+			if w.sessions.session == nil || stayed.StatusCode != cancelled.StatusCode || stayed.Header.Get("Location") != cancelled.Header.Get("Location") {
+				t.Errorf("the Cancel button: %d, session %v", stayed.StatusCode, w.sessions.session)
+			}
+			if res := w.do(http.MethodPost, "/t/a/end_session/cancel", form, "Sec-Fetch-Site", "cross-site"); res.StatusCode != http.StatusForbidden {
+				t.Errorf("the Cancel button from another site: %d", res.StatusCode)
+			}
 			res = w.do(http.MethodPost, "/t/a/end_session", form, "Origin", publicURL)
 			if w.sessions.session != nil || res.Header.Get("Location") != c.want {
 				t.Errorf("agree: %d to %q, session %v", res.StatusCode, res.Header.Get("Location"), w.sessions.session)

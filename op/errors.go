@@ -156,7 +156,7 @@ func (p *Provider) show(w http.ResponseWriter, r *http.Request, status int, form
 	tenant := idp.TenantOf(r.Context())
 	_, base := splitIssuer(p.issuer(r))
 	locale := p.pages.Locale(uiLocales(r), r.Header.Get("Accept-Language"), tenant.Settings.Locale)
-	p.pages.Write(w, status, templates.Frame{Locale: locale, Tenant: tenant.Name, Base: base, FormsStay: formsStay}, body)
+	p.pages.Write(w, status, templates.Frame{Locale: locale, Tenant: tenant.Name, Base: base, FormsStay: formsStay, Brand: templates.BrandOf(tenant)}, body)
 }
 
 func uiLocales(r *http.Request) []string {

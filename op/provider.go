@@ -59,6 +59,7 @@ const (
 	pathIntrospect = "/introspect"
 	pathRevoke     = "/revoke"
 	pathEndSession = "/end_session"
+	pathStay       = "/end_session/cancel"
 	pathJWKS       = "/jwks"
 	pathRegister   = "/register"
 	pathLogo       = "/auth/logo"
@@ -95,6 +96,7 @@ func New(c Config) (*Provider, error) {
 func (p *Provider) Routes(r chi.Router) {
 	r.Handle(pathAuthorize, p.page(p.authorize, http.MethodGet, http.MethodPost))
 	r.Handle(pathEndSession, p.page(p.endSession, http.MethodGet, http.MethodPost))
+	r.Handle(pathStay, p.page(p.stay, http.MethodPost))
 	r.Handle(pathToken, p.call(p.token, http.MethodPost))
 	r.Handle(pathUserinfo, p.call(p.userinfo, http.MethodGet, http.MethodPost))
 	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/text/language"
 )
 
 // defaultLocale has the words that every other locale must have too.
@@ -19,6 +21,7 @@ const defaultLocale = "en"
 // catalogue is one language's words.
 type catalogue struct {
 	locale   string
+	tag      language.Tag
 	messages map[string]message
 }
 
@@ -82,6 +85,9 @@ func loadCatalogue(files fs.FS, name string) (catalogue, error) {
 		locale:   strings.TrimSuffix(path.Base(name), ".json"),
 		messages: make(map[string]message, len(flat)),
 	}
+	if c.tag, err = language.Parse(c.locale); err != nil {
+		return catalogue{}, fmt.Errorf("templates: locale %q: %w", c.locale, err)
+	}
 	for key, text := range flat {
 		m, err := parseMessage(text)
 		if err != nil {
@@ -92,18 +98,42 @@ func loadCatalogue(files fs.FS, name string) (catalogue, error) {
 	return c, nil
 }
 
-// complete tells what is missing or left over, compared with the default's keys and arguments.
+// complete tells what is missing or left over, compared with the default's keys
+// and arguments. Of a plural, each language has its own forms.
 func (c catalogue) complete(want catalogue) error {
-	keys := slices.Sorted(maps.Keys(want.messages))
+	base := map[string]message{}
+	for key, m := range want.messages {
+		if name, plural := strings.CutSuffix(key, ".other"); plural && want.has(name+".one") {
+			for _, form := range pluralForms(c.tag) {
+				base[name+"."+form] = m
+			}
+		} else if name, one := strings.CutSuffix(key, ".one"); !one || !want.has(name+".other") {
+			base[key] = m
+		}
+	}
+	keys := slices.Sorted(maps.Keys(base))
 	if got := slices.Sorted(maps.Keys(c.messages)); !slices.Equal(got, keys) {
-		return fmt.Errorf("templates: locale %s has other keys than %s", c.locale, want.locale)
+		return fmt.Errorf("templates: locale %s has other keys than %s: %q", c.locale, want.locale, difference(got, keys))
 	}
 	for _, key := range keys {
-		if !slices.Equal(c.messages[key].args(), want.messages[key].args()) {
+		if !slices.Equal(c.messages[key].args(), base[key].args()) {
 			return fmt.Errorf("templates: locale %s: %s has other arguments than in %s", c.locale, key, want.locale)
 		}
 	}
 	return nil
+}
+
+// difference gives what is in one list only.
+func difference(a, b []string) []string {
+	var only []string
+	for _, lists := range [][2][]string{{a, b}, {b, a}} {
+		for _, s := range lists[0] {
+			if !slices.Contains(lists[1], s) {
+				only = append(only, s)
+			}
+		}
+	}
+	return only
 }
 
 func parseMessage(text string) (message, error) {

@@ -20,6 +20,7 @@ func (c catalogue) funcs(hashed map[string]string) template.FuncMap {
 		"ending":  c.ending,
 		"fault":   c.fault,
 		"scope":   c.scope,
+		"device":  c.device,
 		"link":    webLink,
 		"query":   queryOf,
 		"path":    pathOf,
@@ -30,12 +31,19 @@ func (c catalogue) funcs(hashed map[string]string) template.FuncMap {
 	}
 }
 
-// plural picks KEY.one or KEY.other, the two forms that our languages have.
+// plural picks the form of KEY that the language has for n: KEY.one, KEY.few,
+// KEY.many or KEY.other (CLDR's cardinal rules).
 func (c catalogue) plural(key string, n int) (string, error) {
-	if n == 1 {
-		return c.say(key+".one", "n", n)
+	return c.say(key+"."+pluralForm(c.tag, n), "n", n)
+}
+
+// device says a browser's name, which is of fixed English words, in the language.
+func (c catalogue) device(name string) (string, error) {
+	browser, system, ok := strings.Cut(name, " on ")
+	if !ok {
+		return name, nil
 	}
-	return c.say(key+".other", "n", n)
+	return c.say("device", "browser", browser, "system", system)
 }
 
 // life says a duration in minutes, or in seconds below one.

@@ -2,6 +2,8 @@ package templates
 
 import (
 	"time"
+
+	"postern/idp"
 )
 
 // Frame is what every page shows around its body.
@@ -13,6 +15,7 @@ type Frame struct {
 	// carry form-action 'self'. Chromium applies it to every redirect after a
 	// POST, so elsewhere it is left out.
 	FormsStay bool
+	Brand     Brand
 }
 
 // Body is one page's own data. Its type names the page.
@@ -27,8 +30,8 @@ type About struct {
 	PolicyURL, TermsURL string
 }
 
-// Login asks for the address. Its form posts email, the hidden fields and
-// action=cancel from the Cancel button to Base/auth/login.
+// Login asks for the address. Its form posts email and the hidden fields to
+// Base/auth/login, and by the Cancel button to Base/auth/cancel.
 type Login struct {
 	Client  string
 	Hidden  []Hidden
@@ -96,10 +99,13 @@ const (
 	EndedExpired Ending = "expired"
 	EndedLocked  Ending = "locked"
 	EndedUnknown Ending = "unknown" // no such link, or not this browser's
+	// EndedReplaced: another person has signed in with this browser since.
+	EndedReplaced Ending = "replaced"
 )
 
 // Consent asks whether a third-party client may have what it asks for. Its one
-// form posts action=agree or action=cancel to Base/auth/consent.
+// form posts action=agree to Base/auth/consent, and by the Cancel button nothing
+// but its state to Base/auth/consent/cancel.
 type Consent struct {
 	Client, Address string
 	Scopes          []string
@@ -107,12 +113,13 @@ type Consent struct {
 	About           About
 }
 
-// LogoutConfirm asks before signing out. Its one form posts action=agree or
-// action=cancel to Action.
+// LogoutConfirm asks before signing out. Its one form posts action=agree to
+// Action, and by the Cancel button nothing but its state to Cancel.
 type LogoutConfirm struct {
 	Client  string // who asked, if known
 	Address string
 	Action  string
+	Cancel  string
 	Hidden  []Hidden
 }
 
@@ -159,7 +166,11 @@ type LoginMail struct {
 	Asked   time.Time
 	Browser string
 	Network string
+	Brand   idp.Brand
 }
+
+// Colours are those of the mail's button.
+func (m LoginMail) Colours() mailColours { return coloursOf(m.Brand) }
 
 // Composed is a mail's words.
 type Composed struct{ Subject, Text, HTML string }

@@ -47,8 +47,8 @@ func samples() []sample {
 		{"done_no_way_back", templates.Done{Client: "Acme Notes"}},
 		{"consent", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid", "email", "calendar:read"}, Hidden: carried}},
 		{"consent_about", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid"}, Hidden: carried, About: about}},
-		{"logout_confirm", templates.LogoutConfirm{Client: "Acme Notes", Address: "anna@example.com", Action: "/t/demo/end_session", Hidden: carried}},
-		{"logout_confirm_plain", templates.LogoutConfirm{Action: "/t/demo/end_session", Hidden: carried}},
+		{"logout_confirm", templates.LogoutConfirm{Client: "Acme Notes", Address: "anna@example.com", Action: "/t/demo/end_session", Cancel: "/t/demo/end_session/cancel", Hidden: carried}},
+		{"logout_confirm_plain", templates.LogoutConfirm{Action: "/t/demo/end_session", Cancel: "/t/demo/end_session/cancel", Hidden: carried}},
 		{"signed_out", templates.SignedOut{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
 		{"signed_out_plain", templates.SignedOut{}},
 		{"signed_out_frames", templates.SignedOut{
@@ -59,7 +59,7 @@ func samples() []sample {
 		{"fault_retry", templates.Fault{Key: "too_many", RetryIn: 90 * time.Second}},
 		{"fault_still_signed_in", templates.Fault{Key: "signed_in"}},
 	}
-	for _, what := range []templates.Ending{templates.EndedUsed, templates.EndedExpired, templates.EndedLocked, templates.EndedUnknown} {
+	for _, what := range []templates.Ending{templates.EndedUsed, templates.EndedExpired, templates.EndedLocked, templates.EndedUnknown, templates.EndedReplaced} {
 		all = append(all, sample{"over_" + string(what), templates.Over{Client: "Acme Notes", What: what, StartURL: "https://app.example/login"}})
 	}
 	return append(all, sample{"over_no_client", templates.Over{What: templates.EndedUnknown}})

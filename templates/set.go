@@ -61,17 +61,13 @@ func New() (*Set, error) {
 	}
 	tags := make([]language.Tag, 0, len(catalogues))
 	for _, c := range catalogues {
-		tag, err := language.Parse(c.locale)
-		if err != nil {
-			return nil, fmt.Errorf("templates: locale %q: %w", c.locale, err)
-		}
 		if s.pages[c.locale], err = parsePages(c, hashed); err != nil {
 			return nil, err
 		}
 		if s.mails[c.locale], err = parseMails(c); err != nil {
 			return nil, err
 		}
-		tags = append(tags, tag)
+		tags = append(tags, c.tag)
 		s.locales = append(s.locales, c.locale)
 		s.words[c.locale] = c
 	}

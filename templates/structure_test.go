@@ -31,6 +31,9 @@ func formsOf(root *html.Node) []form {
 			if name := attr(button, "name"); name != "" {
 				label += " " + name + "=" + attr(button, "value")
 			}
+			if action := attr(button, "formaction"); action != "" {
+				label += " to " + action
+			}
 			got.Buttons = append(got.Buttons, label)
 		}
 		forms = append(forms, got)
@@ -49,10 +52,10 @@ func waitingForms() []form {
 func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 	login := []form{{
 		Method: "post", Action: "/t/demo/auth/login",
-		Fields: []string{"email email"}, Buttons: []string{"Continue", "Cancel action=cancel"},
+		Fields: []string{"email email"}, Buttons: []string{"Continue", "Cancel action=cancel to /t/demo/auth/cancel"},
 	}}
-	consent := []form{{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel action=cancel"}}}
-	logout := []form{{Method: "post", Action: "/t/demo/end_session", Buttons: []string{"Sign out action=agree", "Cancel action=cancel"}}}
+	consent := []form{{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel to /t/demo/auth/consent/cancel"}}}
+	logout := []form{{Method: "post", Action: "/t/demo/end_session", Buttons: []string{"Sign out action=agree", "Cancel to /t/demo/end_session/cancel"}}}
 	want := map[string][]form{
 		"login":                login,
 		"login_about":          login,

@@ -59,6 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Name("postern"),
 		kong.Description("An OpenID Provider whose only login is an emailed magic link."),
 		kong.DefaultEnvars("POSTERN"),
+		kong.Vars{"tenant_settings": tenantSettings},
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(c int) { code, exited = c, true }),
@@ -135,6 +136,7 @@ type cli struct {
 		Create tenantCreateCmd `cmd:"" help:"Add a tenant."`
 		List   tenantListCmd   `cmd:"" help:"List the tenants."`
 		Set    tenantSetCmd    `cmd:"" help:"Change settings of a tenant."`
+		Show   tenantShowCmd   `cmd:"" help:"Show the settings of a tenant."`
 	} `cmd:"" help:"Tenants: the islands, each an issuer of its own."`
 	Client struct {
 		Create clientCreateCmd `cmd:"" help:"Add a client."`

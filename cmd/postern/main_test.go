@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"image"
+	"image/png"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"syscall"
@@ -29,6 +33,13 @@ func TestCommands(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"json":  jsonHas,
+		},
+		Setup: func(env *testscript.Env) error {
+			var picture bytes.Buffer
+			if err := png.Encode(&picture, image.NewNRGBA(image.Rect(0, 0, 64, 32))); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(env.WorkDir, "logo.png"), picture.Bytes(), 0o600)
 		},
 	})
 }

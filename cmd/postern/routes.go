@@ -21,6 +21,9 @@ func (a *app) routes(also func(chi.Router)) http.Handler {
 	// hosts and tenants are dressed, too.
 	r.Get("/auth/assets/*", a.pages.Assets().ServeHTTP)
 	r.Get("/t/{tenant}/auth/assets/*", a.pages.Assets().ServeHTTP)
+	// But for a tenant's own colours and logo.
+	r.With(a.guard.Host).Handle("/auth/assets/brand/*", a.login.BrandAsset())
+	r.With(a.guard.Path).Handle("/t/{tenant}/auth/assets/brand/*", a.login.BrandAsset())
 	r.With(a.guard.Path).Get("/.well-known/oauth-authorization-server/t/{tenant}", a.provider.Metadata)
 	r.Route("/t/{tenant}", func(r chi.Router) {
 		r.Use(a.guard.Path)

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"postern/config"
 	"postern/idp"
-	"postern/storage"
 )
 
 type tenantCreateCmd struct {
@@ -34,12 +32,20 @@ type tenantView struct {
 	Registration string `json:"registration"`
 	Link         string `json:"link_life"`
 	Locale       string `json:"locale,omitempty"`
+	// Domains of addresses that sign-up is open or closed to.
+	Allowed idp.Domains `json:"allowed_domains,omitempty"`
+	Blocked idp.Domains `json:"blocked_domains,omitempty"`
+	// Limits are the tenant's own, by name.
+	Limits map[string]string `json:"limits,omitempty"`
+	Brand  idp.Brand         `json:"brand,omitzero"`
 }
 
 func viewTenant(t idp.Tenant) tenantView {
 	v := tenantView{
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Host: t.Host, Root: t.Root,
 		SignUp: "open", PKCE: "optional", Link: t.LinkLife().String(), Locale: t.Settings.Locale,
+		Allowed: t.Settings.AllowedDomains, Blocked: t.Settings.BlockedDomains,
+		Limits: t.Settings.Limits.Texts(), Brand: t.Settings.Brand,
 	}
 	if t.Settings.SignUp != idp.SignUpOpen {
 		v.SignUp = string(t.Settings.SignUp)
@@ -119,82 +125,4 @@ func (c tenantListCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\tsign-up %s\n", v.Slug, v.Name, where, v.SignUp)
 	}
 	return table.Flush()
-}
-
-type tenantSetCmd struct {
-	Slug     string   `arg:"" help:"The tenant."`
-	Settings []string `arg:"" name:"key=value" help:"name, host, root, sign_up (open, invited), pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), registration (token, closed), consent (ask, skip: of clients that register themselves), locale, mail_from, mail_from_name."`
-	JSON     bool     `name:"json" help:"JSON on stdout."`
-}
-
-// Run changes settings; all of them or none.
-func (c tenantSetCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
-	return withTenant(ctx, in, c.Slug, func(store storage.Store, t idp.Tenant) error {
-		for _, setting := range c.Settings {
-			key, value, ok := strings.Cut(setting, "=")
-			if !ok {
-				return usage("%q: use key=value", setting)
-			}
-			if err := setTenant(&t, key, value); err != nil {
-				return usage("%s: %w", key, err)
-			}
-		}
-		if err := t.Validate(); err != nil {
-			return usage("%w", err)
-		}
-		if err := store.UpdateTenant(ctx, t); err != nil {
-			return fmt.Errorf("change tenant %s: %w", t.Slug, err)
-		}
-		if c.JSON {
-			return printJSON(term.stdout, viewTenant(t))
-		}
-		_, err := fmt.Fprintf(term.stdout, "tenant %s changed\n", t.Slug)
-		return err
-	})
-}
-
-func setTenant(t *idp.Tenant, key, value string) error {
-	var err error
-	switch key {
-	case "name":
-		t.Name = value
-	case "host":
-		t.Host = strings.ToLower(value)
-	case "root":
-		t.Root = value == "true"
-		if value != "true" && value != "false" {
-			err = errors.New("true or false")
-		}
-	case "sign_up":
-		t.Settings.SignUp = idp.SignUp(strings.TrimPrefix(value, "open"))
-	case "pkce":
-		t.Settings.PKCE = idp.PKCE(value)
-	case "link_life":
-		var life time.Duration
-		life, err = time.ParseDuration(value)
-		t.Settings.LinkLife = idp.Duration(life)
-	case "key_rotation":
-		var period time.Duration
-		period, err = time.ParseDuration(value)
-		t.Settings.KeyRotation = idp.Duration(period)
-	case "registration":
-		t.Settings.TokenRegistration = value == "token"
-		if value != "token" && value != "closed" {
-			err = errors.New("token or closed")
-		}
-	case "consent":
-		t.Settings.TrustRegistered = value == "skip"
-		if value != "ask" && value != "skip" {
-			err = errors.New("ask or skip, for clients that register themselves")
-		}
-	case "locale":
-		t.Settings.Locale = value
-	case "mail_from":
-		t.Settings.Mail.Address, err = idp.ParseAddress(value)
-	case "mail_from_name":
-		t.Settings.Mail.Name = value
-	default:
-		err = errors.New("there is no such setting; `postern tenant set --help` lists them")
-	}
-	return err
 }
