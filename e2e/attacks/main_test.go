@@ -8,8 +8,12 @@ import (
 	"postern/e2e/harness"
 )
 
-// server is the built program, with generous limits.
-var server *harness.Server
+var (
+	// binary is the program, built once.
+	binary string
+	// server is it in dev, with generous limits.
+	server *harness.Server
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -19,8 +23,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	binary, err := harness.Build(dir)
-	if err != nil {
+	if binary, err = harness.Build(dir); err != nil {
 		return fail(err)
 	}
 	if server, err = harness.Start(binary, dir, "--limits", "relaxed"); err != nil {

@@ -1,0 +1,70 @@
+package attacks_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/e2e/harness"
+	"postern/keys"
+)
+
+// public is the public URL of production processes; nobody resolves it.
+const public = "login.example"
+
+// production is a running `postern serve`, which trusts no proxy.
+type production struct {
+	base  string // where it listens
+	pid   int
+	after time.Duration // how long it took to serve
+	stop  func()
+}
+
+// newFolder makes the master key and the schema.
+func newFolder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if _, err := keys.CreateMaster(filepath.Join(dir, "master.key")); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.CommandContext(t.Context(), binary, "migrate", "--data", dir).CombinedOutput(); err != nil {
+		t.Fatalf("migrate: %v\n%s", err, out)
+	}
+	return dir
+}
+
+func serve(t *testing.T, dir string) production {
+	t.Helper()
+	port, err := harness.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", port)
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, binary, "serve", "--data", dir, "--listen", address,
+		"--public-url", "https://"+public, "--smtp", "smtp://127.0.0.1:1", "--mail-from", "login@"+public)
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewReader(stdout)
+	line, err := lines.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, "ready ") {
+		t.Fatalf("serve printed %q: %v", line, err)
+	}
+	p := production{base: "http://" + address, pid: cmd.Process.Pid, after: time.Since(began)}
+	go func() { _, _ = io.Copy(io.Discard, lines) }()
+	p.stop = func() { cancel(); _ = cmd.Wait() }
+	t.Cleanup(p.stop)
+	return p
+}
