@@ -26,11 +26,16 @@ const (
 	spreadBuckets = 30
 )
 
-// Hit asks for one count on a key under all its rules.
+// Hit asks for counts on a key under all its rules.
 type Hit struct {
 	Key   LimitKey
 	Rules []Rule
+	// Count is how many hits it asks for, all or none of them; zero is one.
+	Count int64
 }
+
+// Hits is how many hits are asked for.
+func (h Hit) Hits() int64 { return max(h.Count, 1) }
 
 // Taken is a count that was given, so that it can be given back.
 type Taken struct {
@@ -81,21 +86,26 @@ func (c Counter) Encode() []byte {
 
 // Take counts one hit at now if every rule allows it.
 func (c Counter) Take(rules []Rule, now time.Time) (Counter, Verdict) {
+	return c.TakeMany(rules, 1, now)
+}
+
+// TakeMany counts n hits at now if every rule allows all of them.
+func (c Counter) TakeMany(rules []Rule, n int64, now time.Time) (Counter, Verdict) {
 	c = c.trim(rules, now)
-	if free := c.freeAt(rules, now); free.After(now) {
+	if free := c.freeAt(rules, n, now); free.After(now) {
 		return c, Verdict{RetryAt: free}
 	}
 	if slices.ContainsFunc(rules, Rule.exact) {
 		// Replicas' clocks differ a little, so the newest hit need not be the last one counted.
 		at := now.UnixMilli()
 		i, _ := slices.BinarySearch(c.Hits, at+1)
-		c.Hits = slices.Insert(c.Hits, i, at)
+		c.Hits = slices.Insert(c.Hits, i, slices.Repeat([]int64{at}, int(n))...)
 	}
 	for i := range c.Spread {
-		c.Spread[i].add(now)
+		c.Spread[i].add(n, now)
 	}
 	c = c.trim(rules, now)
-	return c, Verdict{Allowed: true, RetryAt: c.freeAt(rules, now), Remaining: c.remaining(rules, now)}
+	return c, Verdict{Allowed: true, RetryAt: c.freeAt(rules, 1, now), Remaining: c.remaining(rules, now)}
 }
 
 // Return takes back a hit that was given at the given time. A hit that is
@@ -128,28 +138,29 @@ func (c Counter) Expires(rules []Rule, now time.Time) time.Time {
 
 func (r Rule) exact() bool { return r.Limit <= exactRule }
 
-// freeAt is when every rule allows another hit: now, or later.
-func (c Counter) freeAt(rules []Rule, now time.Time) time.Time {
+// freeAt is when every rule allows n more hits: now, or later.
+func (c Counter) freeAt(rules []Rule, n int64, now time.Time) time.Time {
 	free := now
 	for _, rule := range rules {
-		if at := c.ruleFreeAt(rule, now); at.After(free) {
+		if at := c.ruleFreeAt(rule, n, now); at.After(free) {
 			free = at
 		}
 	}
 	return free
 }
 
-func (c Counter) ruleFreeAt(rule Rule, now time.Time) time.Time {
+func (c Counter) ruleFreeAt(rule Rule, n int64, now time.Time) time.Time {
+	limit := rule.Limit - (n - 1) // of what is counted before the last of n
 	switch {
-	case rule.Limit <= 0:
+	case limit <= 0:
 		return now.Add(rule.Period)
 	case !rule.exact():
-		return c.buckets(rule.Period).freeAt(rule.Limit, now)
-	case int64(len(c.Hits)) < rule.Limit:
+		return c.buckets(rule.Period).freeAt(limit, now)
+	case int64(len(c.Hits)) < limit:
 		return now
 	}
-	// The Limit newest hits fill the rule until the oldest of them is Period old.
-	oldest := c.Hits[int64(len(c.Hits))-rule.Limit]
+	// The newest hits fill the rule until the oldest of them is Period old.
+	oldest := c.Hits[int64(len(c.Hits))-limit]
 	if oldest <= now.Add(-rule.Period).UnixMilli() {
 		return now
 	}
@@ -223,9 +234,9 @@ func (b Buckets) end(i int) time.Time {
 
 func (b Buckets) number(at time.Time) int64 { return at.UnixNano() / int64(bucketWidth(b.Period)) }
 
-// add counts a hit. One from a clock so far behind that its bucket is forgotten
+// add counts n hits. One from a clock so far behind that its bucket is forgotten
 // counts in the oldest there is.
-func (b *Buckets) add(at time.Time) {
+func (b *Buckets) add(n int64, at time.Time) {
 	if len(b.Counts) == 0 {
 		b.First = b.number(at)
 	}
@@ -233,7 +244,7 @@ func (b *Buckets) add(at time.Time) {
 	for int64(len(b.Counts)) <= i {
 		b.Counts = append(b.Counts, 0)
 	}
-	b.Counts[i]++
+	b.Counts[i] += n
 }
 
 func (b *Buckets) remove(at time.Time) {

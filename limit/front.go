@@ -82,6 +82,26 @@ func (f *front) Take(key idp.LimitKey, rule idp.Rule, now time.Time) idp.Verdict
 	return idp.Verdict{Allowed: true, RetryAt: now, Remaining: rule.Limit - e.total()}
 }
 
+// Peek tells what Take would, and counts nothing. It makes no entry.
+func (f *front) Peek(key idp.LimitKey, rule idp.Rule, now time.Time) idp.Verdict {
+	s := f.shard(key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.find(key)
+	if e == nil {
+		return idp.Verdict{Allowed: true, RetryAt: now, Remaining: rule.Limit}
+	}
+	e.age(rule.Period, now)
+	switch {
+	case e.silent > now.UnixNano():
+		return idp.Verdict{RetryAt: e.retryAt()}
+	case e.total() >= rule.Limit:
+		return idp.Verdict{RetryAt: e.freeAt(rule.Period, now)}
+	default:
+		return idp.Verdict{Allowed: true, RetryAt: now, Remaining: rule.Limit - e.total()}
+	}
+}
+
 // Uncount takes back the hit that Take counted at this moment.
 func (f *front) Uncount(key idp.LimitKey, rule idp.Rule, now time.Time) {
 	s := f.shard(key)

@@ -25,7 +25,7 @@ import (
 
 // Limiter counts by Rules. It is safe for concurrent use.
 type Limiter struct {
-	store Store
+	store *hands
 	keys  keyring
 	rules Rules
 	front *front
@@ -34,7 +34,7 @@ type Limiter struct {
 
 // New gives a limiter. The keys of what it counts are made with mac.
 func New(store Store, mac MAC, rules Rules, log *slog.Logger) *Limiter {
-	return &Limiter{store: store, keys: keyring{mac}, rules: rules, front: newFront(frontKeys), log: log}
+	return &Limiter{store: newHands(store), keys: keyring{mac}, rules: rules, front: newFront(frontKeys), log: log}
 }
 
 // Attempt counts a POST that may complete a login, by the network address it
@@ -62,6 +62,14 @@ func (l *Limiter) Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, no
 		l.front.Refuse(key, retry, now)
 	}
 	return idp.Verdict{Allowed: true, RetryAt: retry, Remaining: got.Remaining}, nil
+}
+
+// MayAttempt tells whether Attempt would let another one pass, as far as this
+// process knows, and counts nothing. It is for requests that are counted when
+// they turn out to be vain.
+func (l *Limiter) MayAttempt(t idp.Tenant, peer netip.Addr, now time.Time) idp.Verdict {
+	key, rule := l.attemptHit(t, peer)
+	return l.front.Peek(key, rule, now)
 }
 
 // attemptHit names what an attempt counts on. A tenant with a figure of its own

@@ -145,7 +145,7 @@ func (l *Limiter) decide(ctx context.Context, t idp.Tenant, m *mailHits, now tim
 		l.GiveBack(ctx, taken(now, mailboxes...))
 		mailboxes = nil
 	}
-	decision.Taken = taken(now, append(mailboxes, m.peers()...)...)
+	decision.Taken = slices.DeleteFunc(taken(now, append(mailboxes, m.peers()...)...), isLarge)
 	return decision
 }
 
@@ -164,6 +164,10 @@ func (m *mailHits) next() time.Time {
 	}
 	return next
 }
+
+// isLarge tells a count of a limit so large that a completed login need not
+// give it back.
+func isLarge(t idp.Taken) bool { return aheadOf(t.Rules) > 1 }
 
 // taken lists what was counted.
 func taken(at time.Time, all ...*counted) []idp.Taken {

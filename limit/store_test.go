@@ -32,7 +32,7 @@ func (m *memory) TakeHits(_ context.Context, hits []idp.Hit, now time.Time) ([]i
 	verdicts := make([]idp.Verdict, len(hits))
 	for i, hit := range hits {
 		var counter idp.Counter
-		counter, verdicts[i] = idp.ParseCounter(m.counters[hit.Key]).Take(hit.Rules, now)
+		counter, verdicts[i] = idp.ParseCounter(m.counters[hit.Key]).TakeMany(hit.Rules, hit.Hits(), now)
 		m.counters[hit.Key] = counter.Encode()
 	}
 	return verdicts, nil

@@ -90,7 +90,7 @@ func TestAnIPv6SiteIsBoundedWhateverNetworkOfItAsks(t *testing.T) {
 			passed++
 		}
 	}
-	if passed != 3000 {
+	if passed < 2850 || passed > 3000 { // what is taken ahead and not used in time is lost
 		t.Errorf("%d mails asked for from 4,000 networks of one site", passed)
 	}
 	if d := w.after(2*time.Minute).mail(acme, stranger(0), in(2, 0), ""); d.Refused != idp.NotRefused {

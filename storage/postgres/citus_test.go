@@ -44,6 +44,31 @@ func TestStoreKeepsTheContractOnCitus(t *testing.T) {
 	})
 }
 
+func TestEachStepOfALoginIsOneRoundTripOnCitus(t *testing.T) {
+	// The counts that a login gives back are the coordinator's, the login is a worker's.
+	countTrips(t, citus(t), map[string]int64{"CompleteFlow": 2})
+}
+
+func TestReplicasThatStartAtOnceDistributeOnceOnCitus(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Schema(t, citus(t))
+	migrateAtOnce(t, url)
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	const query = `SELECT count(*), count(DISTINCT p.colocationid) FROM pg_dist_partition p
+		JOIN pg_class c ON c.oid = p.logicalrelid WHERE p.partmethod = 'h' AND c.relnamespace = current_schema()::regnamespace`
+	var tables, groups int
+	if err := conn.QueryRow(t.Context(), query).Scan(&tables, &groups); err != nil {
+		t.Fatal(err)
+	}
+	if tables < 10 || groups != 1 {
+		t.Errorf("%d tables by tenant in %d groups, want all in one", tables, groups)
+	}
+}
+
 // emptied are schemas that serve one case after the other: to empty their
 // tables is quicker than to distribute others.
 type emptied struct {

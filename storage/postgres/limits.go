@@ -15,11 +15,12 @@ func (s *Store) TakeHits(ctx context.Context, hits []idp.Hit, now time.Time) ([]
 	if len(hits) == 0 {
 		return []idp.Verdict{}, nil
 	}
-	const query = `SELECT place, allowed, retry_at, remaining FROM take_hits($1, $2, $3, $4)`
+	const query = `SELECT place, allowed, retry_at, remaining FROM take_hits($1, $2, $3, $4, $5)`
 	keys, starts := make([][]byte, 0, len(hits)), make([]int32, 0, len(hits)+1)
+	counts := make([]int64, 0, len(hits))
 	rules := []int64{}
 	for _, hit := range hits {
-		keys, starts = append(keys, hit.Key[:]), append(starts, int32(len(rules)+1))
+		keys, counts, starts = append(keys, hit.Key[:]), append(counts, hit.Hits()), append(starts, int32(len(rules)+1))
 		for _, rule := range hit.Rules {
 			rules = append(rules, rule.Limit, int64(rule.Period))
 		}
@@ -27,7 +28,7 @@ func (s *Store) TakeHits(ctx context.Context, hits []idp.Hit, now time.Time) ([]
 	starts = append(starts, int32(len(rules)+1))
 	verdicts := make([]idp.Verdict, len(hits))
 	err := s.try(ctx, func(ctx context.Context) error {
-		rows, err := s.pool.Query(ctx, query, keys, starts, rules, now.UnixNano())
+		rows, err := s.pool.Query(ctx, query, keys, counts, starts, rules, now.UnixNano())
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ type model map[idp.LimitKey]idp.Counter
 func (m model) take(hits []idp.Hit, now time.Time) []idp.Verdict {
 	verdicts := make([]idp.Verdict, len(hits))
 	for i, hit := range hits {
-		counter, verdict := m[hit.Key].Take(hit.Rules, now)
+		counter, verdict := m[hit.Key].TakeMany(hit.Rules, hit.Hits(), now)
 		if verdict.Allowed {
 			m[hit.Key] = counter
 		}
@@ -65,7 +65,7 @@ func TestTheDatabaseCountsAsTheDomainDoes(t *testing.T) {
 				}
 				hits := make([]idp.Hit, 1+rng.IntN(3))
 				for i := range hits {
-					hits[i] = idp.Hit{Key: idp.LimitKey{byte(seed), byte(rng.IntN(2))}, Rules: rules}
+					hits[i] = idp.Hit{Key: idp.LimitKey{byte(seed), byte(rng.IntN(2))}, Rules: rules, Count: rng.Int64N(4)}
 				}
 				got, err := store.TakeHits(t.Context(), hits, at)
 				if err != nil {

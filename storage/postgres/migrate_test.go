@@ -5,7 +5,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 
 	"postern/storage/postgres"
 	"postern/storage/postgres/pgtest"
@@ -41,26 +40,6 @@ func TestOpenTellsWhatToDo(t *testing.T) {
 func TestReplicasThatStartAtOnceMigrateOnce(t *testing.T) {
 	t.Parallel()
 	migrateAtOnce(t, pgtest.Schema(t, pgtest.URL(t)))
-}
-
-func TestReplicasThatStartAtOnceDistributeOnce(t *testing.T) {
-	t.Parallel()
-	url := pgtest.Schema(t, citus(t))
-	migrateAtOnce(t, url)
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	const query = `SELECT count(*), count(DISTINCT p.colocationid) FROM pg_dist_partition p
-		JOIN pg_class c ON c.oid = p.logicalrelid WHERE p.partmethod = 'h' AND c.relnamespace = current_schema()::regnamespace`
-	var tables, groups int
-	if err := conn.QueryRow(t.Context(), query).Scan(&tables, &groups); err != nil {
-		t.Fatal(err)
-	}
-	if tables < 10 || groups != 1 {
-		t.Errorf("%d tables by tenant in %d groups, want all in one", tables, groups)
-	}
 }
 
 func migrateAtOnce(t *testing.T, url string) {

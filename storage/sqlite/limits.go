@@ -33,7 +33,7 @@ func takeHit(ctx context.Context, q *statements, hit idp.Hit, now time.Time) (id
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return idp.Verdict{}, err
 	}
-	counter, verdict := counter.Take(hit.Rules, now)
+	counter, verdict := counter.TakeMany(hit.Rules, hit.Hits(), now)
 	if !verdict.Allowed {
 		return verdict, nil
 	}
