@@ -129,7 +129,7 @@ func (f *front) Refuse(key idp.LimitKey, retryAt, now time.Time) {
 	e := s.enter(key, now)
 	e.silent = silent.UnixNano()
 	rest := retryAt.Sub(silent)
-	e.after = uint32(min((rest+time.Millisecond-1)/time.Millisecond, math.MaxUint32)) //nolint:gosec // within bounds
+	e.after = uint32(min((rest+time.Millisecond-1)/time.Millisecond, math.MaxUint32))
 }
 
 // Refused tells whether the store has just refused the key. It makes no entry.
@@ -176,7 +176,7 @@ func (s *frontShard) enter(key idp.LimitKey, now time.Time) *slot {
 		e = s.room(tag(key))
 		*e = slot{key: tag(key)}
 	}
-	e.used = uint32(now.Unix()) //nolint:gosec // good until 2106, and only for choosing
+	e.used = uint32(now.Unix()) // good until 2106, and only for choosing
 	return e
 }
 
@@ -227,7 +227,7 @@ func frontWidth(period time.Duration) int64 { return max(int64(period)/frontBuck
 
 // age forgets what began more than a period ago; the last bucket is that of now.
 func (e *slot) age(period time.Duration, now time.Time) {
-	first := uint32(now.UnixNano()/frontWidth(period)) - (frontBuckets - 1) //nolint:gosec // modulo 2³² is meant
+	first := uint32(now.UnixNano()/frontWidth(period)) - (frontBuckets - 1) // modulo 2³² is meant
 	steps := first - e.first
 	if steps > math.MaxUint32/2 {
 		return // another replica of the clock was ahead

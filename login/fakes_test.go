@@ -50,6 +50,15 @@ func (l *limits) Attempt(context.Context, idp.Tenant, netip.Addr, time.Time) (id
 	return idp.Verdict{Allowed: true}, nil
 }
 
+func (l *limits) MayAttempt(idp.Tenant, netip.Addr, time.Time) idp.Verdict {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.verdict != nil {
+		return *l.verdict
+	}
+	return idp.Verdict{Allowed: true}
+}
+
 // outbox remembers which entries the worker was woken for.
 type outbox struct {
 	mu   sync.Mutex

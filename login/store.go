@@ -96,6 +96,9 @@ type Limits interface {
 	GiveBack(ctx context.Context, taken []idp.Taken)
 	// Attempt counts a POST that may complete a login; the verdict refuses with 429.
 	Attempt(ctx context.Context, t idp.Tenant, peer netip.Addr, now time.Time) (idp.Verdict, error)
+	// MayAttempt tells whether Attempt would let another one pass, as far as this
+	// process knows, and counts nothing.
+	MayAttempt(t idp.Tenant, peer netip.Addr, now time.Time) idp.Verdict
 }
 
 // Waker tells the mail worker of this process that an entry is due.

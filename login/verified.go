@@ -11,13 +11,31 @@ import (
 // takeLink serves POST /auth/verify: the button under an opened link. It needs
 // the secret of the browser that asked; a scanner that presses everything has
 // none, and neither has a victim who was sent somebody else's link.
+//
+// What wins is not counted against the network address it came from; what is in
+// vain is.
 func (h *Handler) takeLink(w http.ResponseWriter, v *visit) error {
-	if err := h.attempt(v); err != nil {
+	if err := h.mayAttempt(v); err != nil {
 		return err
 	}
 	if err := v.readForm(w); err != nil {
+		if limited := h.attempt(v); limited != nil {
+			return limited
+		}
 		return err
 	}
+	if m, flow, ok := h.pressed(v); ok {
+		return h.pressLink(w, v, m, flow)
+	}
+	if err := h.attempt(v); err != nil {
+		return err
+	}
+	return h.lookUpLink(w, v)
+}
+
+// lookUpLink answers a POST whose form does not tell of its link what is needed:
+// another browser's, an old one, or none of ours.
+func (h *Handler) lookUpLink(w http.ResponseWriter, v *visit) error {
 	m, err := h.findMailed(v, v.form.Get("token"))
 	if err != nil {
 		return err
@@ -39,6 +57,7 @@ func (h *Handler) takeLink(w http.ResponseWriter, v *visit) error {
 	return h.pressLink(w, v, m, flow)
 }
 
+// pressLink completes a login with a link that is not proven yet.
 func (h *Handler) pressLink(w http.ResponseWriter, v *visit, m mailed, flow own) error {
 	if _, ok := acrOf(flow.Request, idp.ByLink); !ok {
 		h.Responder.Error(w, v.r, flow.Request, "unmet_authentication_requirements", "")
@@ -48,9 +67,13 @@ func (h *Handler) pressLink(w http.ResponseWriter, v *visit, m mailed, flow own)
 		own: flow, link: m.link, verifier: m.credential.Secret.Digest(), by: idp.ByLink,
 		here: m.client.FinishesAt() == idp.FinishLink,
 	})
-	switch {
-	case err == nil:
+	if err == nil {
 		return h.proceed(w, v, done)
+	}
+	if limited := h.attempt(v); limited != nil {
+		return limited
+	}
+	switch {
 	case errors.Is(err, idp.ErrUsed):
 		return h.beaten(w, v, m, flow)
 	case errors.Is(err, idp.ErrExpired):

@@ -93,6 +93,7 @@ func (h *Handler) writeHere(w http.ResponseWriter, v *visit, m mailed) {
 		Client: m.client.Metadata.Name, Address: string(m.flow.Address),
 		Hidden: []templates.Hidden{
 			{Name: "token", Value: m.credential.Reveal()},
+			h.linkField(v, m),
 			h.tokenField(w, v, m.action()),
 		},
 	})

@@ -101,12 +101,22 @@ func redirect(w http.ResponseWriter, target string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
+// mayAttempt refuses a network address that this process knows to be over its
+// limit of attempts, and counts nothing.
+func (h *Handler) mayAttempt(v *visit) error {
+	return v.tooMany(h.Limits.MayAttempt(v.tenant, edge.ClientIP(v.ctx()), v.now))
+}
+
 // attempt counts a POST that may complete a login against its network address.
 func (h *Handler) attempt(v *visit) error {
 	verdict, err := h.Limits.Attempt(v.ctx(), v.tenant, edge.ClientIP(v.ctx()), v.now)
 	if err != nil {
 		return err
 	}
+	return v.tooMany(verdict)
+}
+
+func (v *visit) tooMany(verdict idp.Verdict) error {
 	if !verdict.Allowed {
 		return refuseUntil(http.StatusTooManyRequests, "too_many", verdict.RetryAt.Sub(v.now))
 	}

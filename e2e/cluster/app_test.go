@@ -135,8 +135,11 @@ type login struct {
 }
 
 // begin goes from the authorization request to the waiting page.
+// newAddress gives a mailbox that nobody has had before.
+func newAddress() string { return strings.ToLower(rand.Text()) + "@example.com" }
+
 func (w *world) begin(a app) (*login, error) {
-	l := &login{request: a.request(), Browser: harness.NewBrowser(w.t), address: strings.ToLower(rand.Text()) + "@example.com"}
+	l := &login{request: a.request(), Browser: harness.NewBrowser(w.t), address: newAddress()}
 	l.Stop = func(u *url.URL) bool {
 		if strings.HasSuffix(u.Path, "/auth/waiting") && l.flow == "" {
 			l.flow = u.Query().Get("flow")

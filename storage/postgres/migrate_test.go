@@ -5,7 +5,6 @@ import (
 	"sync"
 	"testing"
 
-
 	"postern/storage/postgres"
 	"postern/storage/postgres/pgtest"
 )

@@ -64,7 +64,7 @@ func warm(t *testing.T, store *postgres.Store, shop *shop) {
 
 func TestAPrimaryThatHangsIsNotWaitedForLong(t *testing.T) {
 	t.Parallel()
-	w, url := wired(t, migrated(t, pgtest.URL(t)))
+	w, url := pgtest.NewWire(t, migrated(t, pgtest.URL(t)))
 	const patience = time.Second // much more than a busy machine takes to answer
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, Patience: patience})
 	if err != nil {
@@ -72,7 +72,7 @@ func TestAPrimaryThatHangsIsNotWaitedForLong(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	shop := newShop(t, store)
-	w.stall()
+	w.Stall()
 	began := time.Now()
 	if _, err := store.ListEvents(t.Context(), shop.tenant.ID, 10); !errors.Is(err, idp.ErrUnavailable) {
 		t.Errorf("a server that hangs: %v, want ErrUnavailable", err)
@@ -80,7 +80,7 @@ func TestAPrimaryThatHangsIsNotWaitedForLong(t *testing.T) {
 	if took := time.Since(began); took > 3*patience {
 		t.Errorf("waited %s", took)
 	}
-	w.release()
+	w.Release()
 	if _, err := store.ListEvents(t.Context(), shop.tenant.ID, 10); err != nil {
 		t.Errorf("a server that goes on: %v", err)
 	}
@@ -88,10 +88,10 @@ func TestAPrimaryThatHangsIsNotWaitedForLong(t *testing.T) {
 
 func TestATerminatedConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
-	w, url := wired(t, migrated(t, pgtest.URL(t)))
+	w, url := pgtest.NewWire(t, migrated(t, pgtest.URL(t)))
 	store := open(t, url)
 	shop := newShop(t, store)
-	w.cut()
+	w.Cut()
 	// The first may hit a connection that is dead and looks alive; it says so.
 	if _, err := store.ListEvents(t.Context(), shop.tenant.ID, 10); err != nil && !errors.Is(err, idp.ErrUnavailable) {
 		t.Errorf("on a dead connection: %v, want ErrUnavailable or an answer", err)

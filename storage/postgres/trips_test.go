@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"strings"
 	"testing"
 
 	"postern/storage/postgres/pgtest"
@@ -14,14 +15,14 @@ func TestEachStepOfALoginIsOneRoundTrip(t *testing.T) {
 func countTrips(t *testing.T, base string, more map[string]int64) {
 	t.Helper()
 	t.Parallel()
-	w, url := wired(t, migrated(t, base))
+	w, url := pgtest.NewWire(t, migrated(t, base))
 	shop := newShop(t, open(t, withParameter(url, "pool_max_conns=1")))
 	shop.login("first@example.org")
 	trips := map[string]int64{}
 	shop.around = func(name string, step func()) {
-		before := w.trips.Load()
+		before := w.Trips()
 		step()
-		trips[name] = w.trips.Load() - before
+		trips[name] = w.Trips() - before
 	}
 	shop.login("second@example.org")
 	for _, step := range steps {
@@ -33,4 +34,12 @@ func countTrips(t *testing.T, base string, more map[string]int64) {
 			t.Errorf("%s takes %d round trips, want %d", step, trips[step], want)
 		}
 	}
+}
+
+// withParameter adds a parameter to a database's URL.
+func withParameter(database, parameter string) string {
+	if strings.Contains(database, "?") {
+		return database + "&" + parameter
+	}
+	return database + "?" + parameter
 }

@@ -1,20 +1,20 @@
-package postgres_test
+package pgtest
 
 import (
+	"context"
 	"encoding/binary"
 	"io"
 	"net"
 	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 )
 
-// wire stands between a store and its database and counts round trips: the
+// Wire stands between a store and its database and counts round trips: the
 // server says ReadyForQuery once for each, whatever was asked in it. It can also
 // hold back all that the server says, like a machine that hangs.
-type wire struct {
+type Wire struct {
 	listener net.Listener
 	server   string
 	trips    atomic.Int64
@@ -24,25 +24,26 @@ type wire struct {
 	conns []net.Conn
 }
 
-// wired gives the URL of a database by way of a new wire.
-func wired(t *testing.T, database string) (*wire, string) {
-	t.Helper()
+// NewWire gives the URL of a database by way of a new wire, which is cut when
+// the test ends.
+func NewWire(tb testing.TB, database string) (*Wire, string) {
+	tb.Helper()
 	u, err := url.Parse(database)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	w := &wire{listener: listener, server: u.Host, hold: make(chan struct{})}
+	w := &Wire{listener: listener, server: u.Host, hold: make(chan struct{})}
 	close(w.hold)
 	var serving sync.WaitGroup
 	serving.Go(w.serve)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		_ = listener.Close()
-		w.release()
-		w.cut()
+		w.Release()
+		w.Cut()
 		serving.Wait()
 	})
 	u.Host = listener.Addr().String()
@@ -52,7 +53,7 @@ func wired(t *testing.T, database string) (*wire, string) {
 	return w, u.String()
 }
 
-func (w *wire) serve() {
+func (w *Wire) serve() {
 	var both sync.WaitGroup
 	defer both.Wait()
 	for {
@@ -60,7 +61,7 @@ func (w *wire) serve() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial("tcp", w.server)
+		server, err := new(net.Dialer).DialContext(context.Background(), "tcp", w.server)
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -79,8 +80,11 @@ func (w *wire) serve() {
 	}
 }
 
+// Trips tells how many round trips there were.
+func (w *Wire) Trips() int64 { return w.trips.Load() }
+
 // answers passes messages on: a byte of type, four of length, the rest.
-func (w *wire) answers(client io.Writer, server io.Reader) {
+func (w *Wire) answers(client io.Writer, server io.Reader) {
 	for {
 		var head [5]byte
 		if _, err := io.ReadFull(server, head[:]); err != nil {
@@ -102,13 +106,15 @@ func (w *wire) answers(client io.Writer, server io.Reader) {
 	}
 }
 
-func (w *wire) stall() {
+// Stall holds back what the server says, until Release.
+func (w *Wire) Stall() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.hold = make(chan struct{})
 }
 
-func (w *wire) release() {
+// Release lets answers pass again.
+func (w *Wire) Release() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	select {
@@ -118,18 +124,11 @@ func (w *wire) release() {
 	}
 }
 
-func (w *wire) cut() {
+// Cut ends all connections.
+func (w *Wire) Cut() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, c := range w.conns {
 		_ = c.Close()
 	}
-}
-
-// withParameter adds a parameter to a database's URL.
-func withParameter(database, parameter string) string {
-	if strings.Contains(database, "?") {
-		return database + "&" + parameter
-	}
-	return database + "?" + parameter
 }

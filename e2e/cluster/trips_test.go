@@ -1,0 +1,117 @@
+package cluster_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"postern/e2e/harness"
+	"postern/storage/postgres/pgtest"
+)
+
+// trips are the round trips to the database of each request of a login, its
+// mail, and what an app does with its tokens.
+type trips map[string]int64
+
+// mostTrips is what each may take. The mail's own steps run beside the answer to
+// the address, so they are counted together: two and three.
+var mostTrips = trips{
+	"address and mail": 5, "press of the button": 1, "code": 1, "refresh": 1, "userinfo": 1, "metadata": 0,
+}
+
+func TestRoundTripsOnTheWire(t *testing.T) {
+	wire, url := pgtest.NewWire(t, pgtest.Schema(t, pgtest.URL(t)))
+	w := newWorld(t, 1, url+"&pool_max_conns=1")
+	w.countTrips(wire) // the first of each statement is prepared, the first of each cache filled
+	least := w.countTrips(wire)
+	for range 4 { // sweeps and refreshed caches run beside: the least is the request's own
+		for step, n := range w.countTrips(wire) {
+			least[step] = min(least[step], n)
+		}
+	}
+	for step, most := range mostTrips {
+		if least[step] > most {
+			t.Errorf("%s: %d round trips, want at most %d", step, least[step], most)
+		}
+	}
+	if least["press of the button"] == 0 || least["code"] == 0 {
+		t.Errorf("nothing was counted: %v", least)
+	}
+	t.Log(least)
+}
+
+func (w *world) countTrips(wire *pgtest.Wire) trips {
+	w.t.Helper()
+	got := trips{}
+	step := func(name string, do func() error) {
+		before := settled(wire)
+		if err := do(); err != nil {
+			w.t.Fatalf("%s: %v", name, err)
+		}
+		got[name] = settled(wire) - before
+	}
+	l := &login{request: w.request(), Browser: harness.NewBrowser(w.t), address: newAddress()}
+	l.Stop = func(u *url.URL) bool {
+		return strings.HasPrefix(u.String(), callback) || strings.HasSuffix(u.Path, "/auth/waiting")
+	}
+	page, err := l.get(l.request.url)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var link string
+	step("address and mail", func() error {
+		if _, err := l.submit(page, "/auth/login", url.Values{"email": {l.address}}); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(w.t.Context(), 20*time.Second)
+		defer cancel()
+		m, ok := w.Sink.Wait(ctx, l.address)
+		if !ok {
+			return errNoAnswer
+		}
+		link = m.Link
+		return nil
+	})
+	opened, err := l.get(link)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var end *harness.Page
+	step("press of the button", func() (err error) { end, err = l.submit(opened, "/auth/verify", nil); return err })
+	var given tokens
+	step("code", func() (err error) {
+		given, err = w.redeem(w.t.Context(), 0, codeOf(end), l.request.verifier)
+		return err
+	})
+	step("refresh", func() (err error) { given, err = w.refresh(w.t.Context(), 0, given.Refresh); return err })
+	if given.Access == "" {
+		w.t.Fatalf("no token: %+v", given)
+	}
+	step("userinfo", func() error {
+		return w.read("/userinfo", "Authorization", "Bearer "+given.Access)
+	})
+	step("metadata", func() error { return w.read("/.well-known/openid-configuration") })
+	return got
+}
+
+func (w *world) read(path string, header ...string) error {
+	answer, body, err := ask(w.t.Context(), http.MethodGet, w.issuer+path, nil, header...)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		w.t.Fatalf("%s: %d %s", path, answer.StatusCode, body)
+	}
+	return err
+}
+
+// settled waits for a moment in which nothing is asked, and gives the count.
+func settled(wire *pgtest.Wire) int64 {
+	for {
+		before := wire.Trips()
+		time.Sleep(40 * time.Millisecond)
+		if now := wire.Trips(); now == before {
+			return now
+		}
+	}
+}
