@@ -34,7 +34,7 @@ func TestMetadataSaysWhatThereIs(t *testing.T) {
 		"display_values_supported":                    []any{"page", "popup", "touch"},
 		"grant_types_supported":                       []any{"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported":       []any{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
-		"ui_locales_supported":                        []any{"en", "de"},
+		"ui_locales_supported":                        []any{"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt", "sv"},
 		"registration_endpoint":                       nil, "device_authorization_endpoint": nil, "check_session_iframe": nil,
 	} {
 		if diff := cmp.Diff(want, doc[name]); diff != "" {

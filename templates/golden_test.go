@@ -18,9 +18,12 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // hashed are the names of assets, which change with every stroke of the stylesheet.
 var hashed = regexp.MustCompile(`\.[0-9a-f]{16}\.`)
 
+// goldenLocales are those whose pages are kept; the others differ in words alone.
+var goldenLocales = []string{"en", "de", "ja"}
+
 func TestPagesAreAsTheGoldenFilesHaveThem(t *testing.T) {
 	set := newSet(t)
-	for _, locale := range set.Locales() {
+	for _, locale := range goldenLocales {
 		for _, s := range samples() {
 			t.Run(locale+"/"+s.name, func(t *testing.T) {
 				got := show(t, set, frame(locale), s.body).Body.String()
@@ -40,7 +43,7 @@ func loginMail() templates.LoginMail {
 
 func TestMailIsAsTheGoldenFilesHaveIt(t *testing.T) {
 	set := newSet(t)
-	for _, locale := range set.Locales() {
+	for _, locale := range goldenLocales {
 		t.Run(locale, func(t *testing.T) {
 			m, err := set.Mail(locale, loginMail())
 			if err != nil {

@@ -45,10 +45,34 @@ func TestNoKeyIsThereTwice(t *testing.T) {
 
 var argument = regexp.MustCompile(`\{[^}]*\}`)
 
-func TestEveryLocaleHasTheSameKeysAndArguments(t *testing.T) {
+// forms are those that a language's plurals take; all others have one and other.
+var forms = map[string][]string{"ja": {"other"}, "pl": {"one", "few", "many"}}
+
+// plurals are the keys that come in forms.
+var plurals = []string{"minutes", "seconds", "waiting.left"}
+
+// englishFor gives the English words by the keys that a locale has to have.
+func englishFor(t *testing.T, locale string) map[string]string {
+	t.Helper()
 	english := catalogue(t, "en")
+	for _, key := range plurals {
+		words := english[key+".other"]
+		delete(english, key+".one")
+		delete(english, key+".other")
+		own := forms[locale]
+		if own == nil {
+			own = []string{"one", "other"}
+		}
+		for _, form := range own {
+			english[key+"."+form] = words
+		}
+	}
+	return english
+}
+
+func TestEveryLocaleHasTheSameKeysAndArguments(t *testing.T) {
 	for _, locale := range newSet(t).Locales() {
-		words := catalogue(t, locale)
+		words, english := catalogue(t, locale), englishFor(t, locale)
 		if diff := cmp.Diff(slices.Sorted(maps.Keys(english)), slices.Sorted(maps.Keys(words))); diff != "" {
 			t.Errorf("keys (-en +%s):\n%s", locale, diff)
 		}
@@ -56,11 +80,57 @@ func TestEveryLocaleHasTheSameKeysAndArguments(t *testing.T) {
 			got, want := argument.FindAllString(text, -1), argument.FindAllString(english[key], -1)
 			slices.Sort(got)
 			slices.Sort(want)
-			if !slices.Equal(got, want) {
+			if !slices.Equal(slices.Compact(got), slices.Compact(want)) {
 				t.Errorf("%s: %s has arguments %v, want %v", locale, key, got, want)
 			}
 			if strings.TrimSpace(text) != text || text == "" {
 				t.Errorf("%s: %s is empty or begins or ends with a space", locale, key)
+			}
+		}
+	}
+}
+
+// alike are words that a language shares with English.
+var alike = map[string][]string{
+	"de": {"elsewhere.app", "elsewhere.browser", "page.dir"},
+	"fr": {"page.dir", "minutes.one", "minutes.other"},
+	"es": {"page.dir"},
+	"it": {"page.dir", "page.privacy", "elsewhere.app", "elsewhere.browser"},
+	"ja": {"page.dir"},
+	"nl": {"page.dir", "page.privacy", "elsewhere.app", "elsewhere.browser"},
+	"pl": {"page.dir"},
+	"pt": {"page.dir"},
+	"sv": {"page.dir", "elsewhere.app"},
+}
+
+// english are words that no other of our languages has.
+var english = regexp.MustCompile(`(?i)\b(the|you|your|and|this|with|please|have|been|sign(ed)?[ -]in|sign[ -]out)\b`)
+
+func TestNoEnglishIsLeftInOtherLanguages(t *testing.T) {
+	for _, locale := range newSet(t).Locales()[1:] {
+		words, wanted := catalogue(t, locale), englishFor(t, locale)
+		for key, text := range words {
+			if text == wanted[key] && !slices.Contains(alike[locale], key) {
+				t.Errorf("%s: %s is %q, as in English", locale, key, text)
+			}
+			if found := english.FindString(text); found != "" {
+				t.Errorf("%s: %s says %q: %s", locale, key, found, text)
+			}
+		}
+	}
+}
+
+func TestNumbersTakeTheFormThatTheirLanguageHas(t *testing.T) {
+	set := newSet(t)
+	for locale, want := range map[string][4]string{
+		"en": {"1 minute", "2 minutes", "5 minutes", "22 minutes"},
+		"fr": {"1 minute", "2 minutes", "5 minutes", "22 minutes"},
+		"pl": {"1 minutę", "2 minuty", "5 minut", "22 minuty"},
+		"ja": {"1分", "2分", "5分", "22分"},
+	} {
+		for i, n := range []time.Duration{1, 2, 5, 22} {
+			if got := text(page(t, set, locale, templates.Fault{Key: "too_many", RetryIn: n * time.Minute})); !strings.Contains(got, want[i]) {
+				t.Errorf("%s: %d minutes are not %q: %s", locale, n, want[i], got)
 			}
 		}
 	}
