@@ -51,3 +51,44 @@ func shape(p *harness.Page) string {
 	}
 	return clock.ReplaceAllString(random.ReplaceAllString(body, "…"), "hh:mm")
 }
+
+// Whoever signs out and in again is never left waiting: a completed login gives
+// back what it took.
+func TestAPersonSignsInOutAndInAgainWithoutAWait(t *testing.T) {
+	t.Parallel()
+	s := harness.StartFor(t, binary)
+	c, b, address := newClient(t, s), newBrowser(t), newAddress()
+	for n := range 3 {
+		l := begin(t, c, b, address, "prompt", "login")
+		l.finish(l.openLink(s.WaitMail(t, address, n+1).Link))
+	}
+}
+
+// Ten requests in somebody's name use their mailbox's limit up, and not that of
+// the browser they have signed in with before.
+func TestAnAttackersRequestsDoNotStopAKnownBrowser(t *testing.T) {
+	t.Parallel()
+	s := harness.StartFor(t, binary)
+	c, known, address := newClient(t, s), newBrowser(t), newAddress()
+	first := begin(t, c, known, address)
+	first.finish(first.openLink(s.WaitMail(t, address, 1).Link))
+	for range 10 {
+		begin(t, c, newBrowser(t), address)
+	}
+	s.WaitMail(t, address, 2) // the attacker's one
+	again := begin(t, c, known, address, "prompt", "login")
+	again.finish(again.openLink(s.WaitMail(t, address, 3).Link))
+}
+
+func TestFortyPeopleBehindOneAddressSignIn(t *testing.T) {
+	t.Parallel()
+	s := harness.StartFor(t, binary)
+	c := newClient(t, s)
+	waiting := make([]*login, 40)
+	for i := range waiting {
+		waiting[i] = begin(t, c, newBrowser(t), newAddress())
+	}
+	for _, l := range waiting {
+		l.finish(l.openLink(s.WaitMail(t, l.address, 1).Link))
+	}
+}
