@@ -2,9 +2,12 @@ package e2e_test
 
 import (
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"golang.org/x/oauth2"
 
 	"postern/e2e/harness"
 )
@@ -56,6 +59,8 @@ func TestEveryPageFitsPhoneAndDesktop(t *testing.T) {
 	p.take("dev-fault", shared.URL+"/dev/app/callback?state=none")
 	p.take("login", c.request().url)
 	p.take("login-de", c.request("ui_locales", "de").url)
+	p.take("login-ja", c.request("ui_locales", "ja").url)
+	p.take("login-brand", brandedLogin(t))
 	p.shootLogin(chromium)
 	p.shootOthers(chromium, c)
 }
@@ -107,4 +112,18 @@ func (p photographer) shootOthers(chromium *harness.Chromium, c client) {
 		l.enter("0000-0000")
 	}
 	p.take("locked", link)
+}
+
+// brandedLogin makes a tenant with a brand of its own and gives its sign-in page.
+func brandedLogin(t *testing.T) string {
+	t.Helper()
+	shared.Run(t, "tenant", "create", "brand", "--name", "Violet Books")
+	shared.Run(t, "tenant", "set", "brand", "colour=#5b2a86", "greeting=Good to see you again", "support=help@violet.example",
+		"privacy=https://violet.example/privacy", "terms=https://violet.example/terms", "imprint=https://violet.example/imprint")
+	shared.Run(t, "client", "create", "--tenant", "brand", "--name", "Violet Reader", "--redirect-uri", callback, "--id", "reader", "--public")
+	q := url.Values{
+		"client_id": {"reader"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"},
+		"code_challenge": {oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())}, "code_challenge_method": {"S256"},
+	}
+	return shared.URL + "/t/brand/authorize?" + q.Encode()
 }
