@@ -39,7 +39,7 @@ func (h *Handler) brandAsset(w http.ResponseWriter, v *visit) error {
 // paths of the other assets elsewhere.
 func (h *Handler) BrandAsset() http.Handler { return h.page(methods{get: h.brandAsset}) }
 
-// mostLogos bounds the logos in memory, each of at most idp.MaxLogoBytes.
+// mostLogos bounds the logos in memory, each of at most templates.MaxLogoBytes.
 const mostLogos = 64
 
 // logoMemory keeps logos that were asked for lately. Their names follow from

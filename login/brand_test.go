@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"postern/idp"
+	"postern/templates"
 )
 
 // pictured is a PNG of one colour.
@@ -30,7 +31,7 @@ var brandFiles = regexp.MustCompile(`/t/acme/auth/assets/brand/[0-9a-f]+\.(?:css
 func TestATenantsBrandIsOnItsPagesAndNobodyElses(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	file, logo, err := idp.DrawLogo(w.acme.ID, pictured(t, 1200, 300))
+	file, logo, err := templates.DrawLogo(w.acme.ID, pictured(t, 1200, 300))
 	must(t, err)
 	must(t, w.db.SaveBrandLogo(t.Context(), file))
 	w.acme.Settings.Brand = idp.Brand{

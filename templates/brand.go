@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -113,8 +114,15 @@ func (p palette) rules() string {
 		name   string
 		colour idp.Colour
 	}{
-		{"page", p.page}, {"arch", p.arch}, {"edge", p.edge}, {"accent", p.accent}, {"accent-hover", p.hover},
-		{"on-accent", p.onAccent}, {"link", p.link}, {"tint", p.tint}, {"on-tint", p.onTint},
+		{"page", p.page},
+		{"arch", p.arch},
+		{"edge", p.edge},
+		{"accent", p.accent},
+		{"accent-hover", p.hover},
+		{"on-accent", p.onAccent},
+		{"link", p.link},
+		{"tint", p.tint},
+		{"on-tint", p.onTint},
 	} {
 		fmt.Fprintf(&b, " --%s: %s;", c.name, c.colour)
 	}
@@ -175,7 +183,7 @@ func ServeKept(w http.ResponseWriter, r *http.Request, contentType, name string,
 		return
 	}
 	h.Set("Content-Type", contentType)
-	h.Set("Content-Length", fmt.Sprint(len(content)))
+	h.Set("Content-Length", strconv.Itoa(len(content)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		_, _ = w.Write(content) // a browser that has gone needs no answer

@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"regexp"
 	"strings"
@@ -20,7 +21,7 @@ func sheetOf(t *testing.T, tenant idp.Tenant) string {
 	t.Helper()
 	name := templates.BrandOf(tenant).Sheet
 	w := httptest.NewRecorder()
-	if !templates.ServeBrandSheet(w, httptest.NewRequest("GET", "/auth/assets/brand/"+name, nil), tenant, name) || w.Code != 200 {
+	if !templates.ServeBrandSheet(w, httptest.NewRequest(http.MethodGet, "/auth/assets/brand/"+name, nil), tenant, name) || w.Code != 200 {
 		t.Fatalf("no sheet %q", name)
 	}
 	return w.Body.String()
@@ -69,7 +70,7 @@ func TestABrandsSheetIsNothingButColours(t *testing.T) {
 		t.Error("a colour that is none makes a sheet")
 	}
 	w := httptest.NewRecorder()
-	if templates.ServeBrandSheet(w, httptest.NewRequest("GET", "/x", nil), branded(idp.Brand{Colour: "#5b2a86"}), "0000000000000000.css") {
+	if templates.ServeBrandSheet(w, httptest.NewRequest(http.MethodGet, "/x", nil), branded(idp.Brand{Colour: "#5b2a86"}), "0000000000000000.css") {
 		t.Error("a sheet by another name")
 	}
 }

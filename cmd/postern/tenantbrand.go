@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"postern/idp"
+	"postern/templates"
 )
 
 // setBrand sets what people see of a tenant; an empty value takes it away.
@@ -53,11 +54,11 @@ func setLogo(t *idp.Tenant, value string) (*idp.LogoFile, error) {
 	if !isFile {
 		return nil, errors.New("use logo=@FILE, with a PNG, JPEG or WebP in it")
 	}
-	raw, err := readAtMost(name, idp.MaxLogoUpload)
+	raw, err := readAtMost(name, templates.MaxLogoUpload)
 	if err != nil {
 		return nil, err
 	}
-	file, logo, err := idp.DrawLogo(t.ID, raw)
+	file, logo, err := templates.DrawLogo(t.ID, raw)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
@@ -70,6 +71,6 @@ func readAtMost(name string, most int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close() //nolint:errcheck // only read
+	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, most+1))
 }

@@ -37,9 +37,15 @@ func (c tenantShowCmd) Run(ctx context.Context, term *terminal, in config.Instan
 
 func (v tenantView) lines() [][2]string {
 	lines := [][2]string{
-		{"name", v.Name}, {"host", v.Host}, {"sign_up", v.SignUp},
-		{"allowed_domains", strings.Join(v.Allowed, ",")}, {"blocked_domains", strings.Join(v.Blocked, ",")},
-		{"pkce", v.PKCE}, {"registration", v.Registration}, {"link_life", v.Link}, {"locale", v.Locale},
+		{"name", v.Name},
+		{"host", v.Host},
+		{"sign_up", v.SignUp},
+		{"allowed_domains", strings.Join(v.Allowed, ",")},
+		{"blocked_domains", strings.Join(v.Blocked, ",")},
+		{"pkce", v.PKCE},
+		{"registration", v.Registration},
+		{"link_life", v.Link},
+		{"locale", v.Locale},
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Limits)) {
 		lines = append(lines, [2]string{"limit." + name, v.Limits[name]})
@@ -49,7 +55,12 @@ func (v tenantView) lines() [][2]string {
 		lines = append(lines, [2]string{"logo", fmt.Sprintf("%d by %d pixels", b.Logo.Width, b.Logo.Height)})
 	}
 	return append(lines, [][2]string{
-		{"colour", string(b.Colour)}, {"colour_dark", string(b.ColourDark)}, {"greeting", b.Greeting}, {"support", b.Support},
-		{"privacy", b.Privacy}, {"terms", b.Terms}, {"imprint", b.Imprint},
+		{"colour", string(b.Colour)},
+		{"colour_dark", string(b.ColourDark)},
+		{"greeting", b.Greeting},
+		{"support", b.Support},
+		{"privacy", b.Privacy},
+		{"terms", b.Terms},
+		{"imprint", b.Imprint},
 	}...)
 }

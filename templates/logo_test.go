@@ -1,4 +1,4 @@
-package idp_test
+package templates_test
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"postern/idp"
+	"postern/templates"
 )
 
 func picture(width, height int) image.Image {
@@ -51,7 +52,7 @@ func TestALogoIsDrawnAnewWithinBounds(t *testing.T) {
 		"a PNG with text after it": {append(asPNG(picture(64, 32)), "<script>alert(1)</script>"...), 64, 32},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file, logo, err := idp.DrawLogo("t", c.raw)
+			file, logo, err := templates.DrawLogo("t", c.raw)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -86,9 +87,9 @@ func TestWhatIsNoPictureOfOursIsRefused(t *testing.T) {
 		"a cut PNG":         {encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, picture(300, 300)) })[:200], "cannot be read"},
 		"a tiny one":        {encoded(t, func(b *bytes.Buffer) error { return png.Encode(b, picture(8, 300)) }), "pixels"},
 		"a bomb":            {bomb, "pixels"},
-		"more than is read": {make([]byte, idp.MaxLogoUpload+1), "at most"},
+		"more than is read": {make([]byte, templates.MaxLogoUpload+1), "at most"},
 	} {
-		if _, _, err := idp.DrawLogo("t", c.raw); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, _, err := templates.DrawLogo("t", c.raw); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -99,7 +100,7 @@ func TestALogoMayBeWebP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, logo, err := idp.DrawLogo("t", raw); err != nil || logo.Width != 16 || logo.Height != 16 {
+	if _, logo, err := templates.DrawLogo("t", raw); err != nil || logo.Width != 16 || logo.Height != 16 {
 		t.Errorf("%+v, %v", logo, err)
 	}
 }
