@@ -58,7 +58,9 @@ func TestWhatIsTakenAheadIsUsedInTimeOrLost(t *testing.T) {
 	}
 }
 
-func TestHandsAreExactUnderParallelUse(t *testing.T) {
+// Whoever asks the store for the last while another holds some in hand is
+// refused, and those are lost; never is there one too many.
+func TestHandsNeverPassTheLimitUnderParallelUse(t *testing.T) {
 	const most = 1280
 	w := newWorld(t, large(most))
 	var allowed [8]int
@@ -81,7 +83,7 @@ func TestHandsAreExactUnderParallelUse(t *testing.T) {
 	for _, n := range allowed {
 		total += n
 	}
-	if total > most || total < most-1 {
+	if total > most || total < most*9/10 {
 		t.Errorf("%d of %d allowed", total, most)
 	}
 }
