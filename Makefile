@@ -17,6 +17,10 @@ dev: ## Run the demo on http://127.0.0.1:8080/dev/app
 check: ## Everything: lint, vet, all tests with the race detector
 	./check
 
+.PHONY: conformance
+conformance: ## The OpenID conformance suite, all plans that apply (needs its kit; half an hour)
+	conformance/run
+
 .PHONY: golden
 golden: ## Rewrite the golden files of pages and mails
 	go test ./templates -update
