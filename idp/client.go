@@ -196,7 +196,7 @@ func (m ClientMetadata) validateRequests() error {
 		}
 	}
 	if m.RequestObjectAlg != "" && m.RequestObjectAlg != AlgNone {
-		if err := m.RequestObjectAlg.validate(); err != nil {
+		if err := m.RequestObjectAlg.Usual().validate(); err != nil {
 			return fmt.Errorf("request objects: %w", err)
 		}
 	}

@@ -15,7 +15,7 @@ const (
 )
 
 // AssertionAlgs are what client assertions may be signed with.
-var AssertionAlgs = []Alg{RS256, PS256, ES256, EdDSA, "RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}
+var AssertionAlgs = []Alg{RS256, PS256, ES256, EdDSA, Ed25519, "RS384", "RS512", "PS384", "PS512", "ES384", "ES512"}
 
 // privateMembers are what only a private or symmetric key has (RFC 7518 §6).
 var privateMembers = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k"}

@@ -141,7 +141,7 @@ func (m ClientMetadata) validateChoices() error {
 	case m.Profile == ProfileFAPI2 && (!m.RequirePushedRequests || !m.DPoPBoundTokens):
 		return errors.New("profile fapi2_security: with pushed authorization requests and DPoP-bound tokens only")
 	case m.AssertionAlg != "" && !slices.Contains(AssertionAlgs, m.AssertionAlg):
-		return fmt.Errorf("token_endpoint_auth_signing_alg %q: RS, PS or ES with 256, 384 or 512, or EdDSA", m.AssertionAlg)
+		return fmt.Errorf("token_endpoint_auth_signing_alg %q: RS, PS or ES with 256, 384 or 512, EdDSA or Ed25519", m.AssertionAlg)
 	}
 	for _, responseType := range m.ResponseTypes {
 		if responseType != "code" {

@@ -75,8 +75,8 @@ func parseAssertion(text string) (signedAssertion, error) {
 func assertionAlgs(c idp.Client) []jose.SignatureAlgorithm {
 	var out []jose.SignatureAlgorithm
 	for _, alg := range idp.AssertionAlgs {
-		registered := c.Metadata.AssertionAlg == "" || c.Metadata.AssertionAlg == alg
-		profiled := c.Metadata.Profile != idp.ProfileFAPI2 || slices.Contains([]idp.Alg{idp.PS256, idp.ES256, idp.EdDSA}, alg)
+		registered := c.Metadata.AssertionAlg == "" || c.Metadata.AssertionAlg.Usual() == alg.Usual()
+		profiled := c.Metadata.Profile != idp.ProfileFAPI2 || slices.Contains([]idp.Alg{idp.PS256, idp.ES256, idp.EdDSA}, alg.Usual())
 		if registered && profiled {
 			out = append(out, jose.SignatureAlgorithm(alg))
 		}

@@ -241,6 +241,42 @@ func TestAssertionsInEveryAlgorithm(t *testing.T) {
 	}
 }
 
+// RFC 9864 renamed EdDSA: current libraries sign as Ed25519, keys and
+// registrations may say either.
+func TestEdDSAGoesByBothItsNames(t *testing.T) {
+	public, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, _ := withAssertions(t)
+	sign := func(claims map[string]any) string {
+		payload, err := json.Marshal(claims)
+		if err != nil {
+			t.Fatal(err)
+		}
+		encode := base64.RawURLEncoding.EncodeToString
+		text := encode([]byte(`{"alg":"Ed25519","kid":"k"}`)) + "." + encode(payload)
+		return text + "." + encode(ed25519.Sign(private, []byte(text)))
+	}
+	for _, name := range []idp.Alg{"", idp.EdDSA, idp.Ed25519} {
+		set, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: public, KeyID: "k", Algorithm: string(name)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.register(func(m *idp.ClientMetadata) { m.JWKS, m.AssertionAlg, m.RequestObjectAlg = set, name, name })
+		code := w.code("web", "request", sign(map[string]any{"scope": "openid"}))
+		res := w.token(asserted(redemption("web", code), sign(w.claims(nil))))
+		if res.StatusCode != http.StatusOK || res.json(t)["scope"] != "openid" {
+			t.Errorf("registered as %q: %d %s", name, res.StatusCode, res.body)
+		}
+		forged := sign(w.claims(nil))
+		forged = forged[:len(forged)-6] + "AAAAAA"
+		if res := w.token(asserted(redemption("web", w.code("web")), forged)); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("registered as %q, a forged signature: %d", name, res.StatusCode)
+		}
+	}
+}
+
 func TestKeysAtAURIAreFetchedAgainForAnUnknownKey(t *testing.T) {
 	w, key := withAssertions(t)
 	var current string

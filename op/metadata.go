@@ -179,7 +179,7 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 			BackChannelLogoutSessionSupported: true,
 			DisplayValuesSupported:            []oidc.Display{oidc.DisplayPage, oidc.DisplayPopup, oidc.DisplayTouch},
 
-			RequestObjectSigningAlgValuesSupported: append(slices.Clone(algs), string(idp.AlgNone)),
+			RequestObjectSigningAlgValuesSupported: append(slices.Clone(algs), string(idp.Ed25519), string(idp.AlgNone)),
 			RequestURIParameterSupported:           fetches,
 			RequireRequestURIRegistration:          fetches,
 

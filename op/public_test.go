@@ -30,7 +30,7 @@ func TestMetadataSaysWhatThereIs(t *testing.T) {
 		"subject_types_supported":                     []any{"public", "pairwise"},
 		"id_token_signing_alg_values_supported":       []any{"RS256", "PS256", "ES256", "EdDSA"},
 		"userinfo_signing_alg_values_supported":       []any{"RS256", "PS256", "ES256", "EdDSA"},
-		"request_object_signing_alg_values_supported": []any{"RS256", "PS256", "ES256", "EdDSA", "none"},
+		"request_object_signing_alg_values_supported": []any{"RS256", "PS256", "ES256", "EdDSA", "Ed25519", "none"},
 		"display_values_supported":                    []any{"page", "popup", "touch"},
 		"grant_types_supported":                       []any{"authorization_code", "refresh_token", "client_credentials"},
 		"token_endpoint_auth_methods_supported":       []any{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},

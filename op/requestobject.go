@@ -153,7 +153,7 @@ func (p *Provider) openObject(ctx context.Context, client idp.Client, object str
 	switch {
 	case alg == idp.AlgNone && !mayBeUnsigned(client, fetched):
 		return nil, refuse("request_not_supported", "unsigned request objects are for clients that registered for them")
-	case registered != "" && alg != registered, alg != idp.AlgNone && !slices.Contains(idp.Algs, alg):
+	case registered != "" && alg.Usual() != registered.Usual(), alg != idp.AlgNone && !slices.Contains(idp.Algs, alg.Usual()):
 		return nil, badObject("the request object is not signed with the algorithm that is registered")
 	}
 	payload, err := p.payloadOf(ctx, client, object, alg)

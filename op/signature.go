@@ -64,7 +64,7 @@ func verifyWith(set []byte, signed *jose.JSONWebSignature) ([]byte, error) {
 		if json.Unmarshal(one, &key) != nil || !fits(key, header) {
 			continue
 		}
-		if payload, err := signed.Verify(key.Key); err == nil {
+		if payload, err := signed.Verify(verifierOf(key.Key)); err == nil {
 			return payload, nil
 		}
 	}
@@ -79,7 +79,7 @@ func fits(key jose.JSONWebKey, header jose.Header) bool {
 		return false
 	case key.Use != "" && key.Use != "sig":
 		return false
-	case key.Algorithm != "" && key.Algorithm != header.Algorithm:
+	case key.Algorithm != "" && idp.Alg(key.Algorithm).Usual() != idp.Alg(header.Algorithm).Usual():
 		return false
 	}
 	switch public := key.Key.(type) {
@@ -88,8 +88,27 @@ func fits(key jose.JSONWebKey, header jose.Header) bool {
 	case *ecdsa.PublicKey:
 		return strings.HasPrefix(header.Algorithm, "ES")
 	case ed25519.PublicKey:
-		return header.Algorithm == string(idp.EdDSA)
+		return idp.Alg(header.Algorithm).Usual() == idp.EdDSA
 	default:
 		return false
 	}
+}
+
+// edwards verifies EdDSA by both its names: the library knows the older alone.
+type edwards ed25519.PublicKey
+
+// VerifyPayload implements jose.OpaqueVerifier.
+func (k edwards) VerifyPayload(payload, signature []byte, _ jose.SignatureAlgorithm) error {
+	if !ed25519.Verify(ed25519.PublicKey(k), payload, signature) {
+		return errNoSignature
+	}
+	return nil
+}
+
+// verifierOf gives a key as the library takes it.
+func verifierOf(key any) any {
+	if public, ok := key.(ed25519.PublicKey); ok && len(public) == ed25519.PublicKeySize {
+		return edwards(public)
+	}
+	return key
 }
