@@ -1,0 +1,61 @@
+import * as client from 'openid-client';
+import { importJWK } from 'jose';
+import { done, open, settings } from './talk.js';
+
+const scope = 'openid email offline_access';
+
+async function authentication() {
+  const { method, secret, key } = settings;
+  switch (method) {
+    case 'client_secret_basic': return client.ClientSecretBasic(secret);
+    case 'client_secret_post': return client.ClientSecretPost(secret);
+    case 'private_key_jwt': return client.PrivateKeyJwt({ key: await importJWK(key, key.alg), kid: key.kid });
+    default: return client.None();
+  }
+}
+
+const config = await client.discovery(
+  new URL(settings.issuer), settings.clientId, settings.metadata, await authentication(),
+  { execute: [client.allowInsecureRequests] }, // the provider under test is on http, on this machine
+);
+
+const verifier = client.randomPKCECodeVerifier();
+const [state, nonce] = [client.randomState(), client.randomNonce()];
+const callback = await open(client.buildAuthorizationUrl(config, {
+  redirect_uri: settings.redirectUri, scope, state, nonce,
+  code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
+}));
+const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
+
+// A mixed-up answer is refused by the library itself (RFC 9207): by a wrong iss
+// and, as the metadata says that there is one, by none.
+const refused = {};
+for (const [name, change] of Object.entries({
+  wrongIss: (url) => url.searchParams.set('iss', 'https://attacker.example'),
+  noIss: (url) => url.searchParams.delete('iss'),
+})) {
+  const url = new URL(callback);
+  change(url);
+  refused[name] = await client.authorizationCodeGrant(config, url, checks).then(() => '', (err) => err.message + ' ' + (err.cause?.message ?? ''));
+}
+
+const tokens = await client.authorizationCodeGrant(config, callback, checks);
+const claims = tokens.claims();
+const renewed = await client.refreshTokenGrant(config, tokens.refresh_token);
+const userinfo = await client.fetchUserInfo(config, renewed.access_token, claims.sub);
+const result = {
+  refused, claims, userinfo, scope: tokens.scope, expiresIn: tokens.expiresIn(),
+  renewedSub: renewed.claims().sub, rotated: renewed.refresh_token !== tokens.refresh_token,
+};
+if (settings.method !== 'none') {
+  result.introspected = await client.tokenIntrospection(config, renewed.access_token);
+}
+await client.tokenRevocation(config, renewed.refresh_token);
+result.afterRevocation = await client.refreshTokenGrant(config, renewed.refresh_token).then(() => 'refreshed', (err) => err.error);
+result.userinfoAfterRevocation = await client.fetchUserInfo(config, renewed.access_token, claims.sub)
+  .then(() => 'told', (err) => `${err.code} ${err.cause?.[0]?.parameters?.error ?? ''}`);
+const end = await open(client.buildEndSessionUrl(config, {
+  id_token_hint: renewed.id_token, post_logout_redirect_uri: settings.postLogoutUri, state: 'bye',
+}));
+result.endState = end.searchParams.get('state');
+done(result);
