@@ -43,8 +43,22 @@ func (h *Handler) openFresh(v *visit, values url.Values) (carried, error) {
 func (h *Handler) writeLogin(w http.ResponseWriter, v *visit, c carried, status int, email, problem string) {
 	hidden := append(c.fields(), h.tokenField(w, v, c.action("login")))
 	h.write(w, v, status, c.request.UILocales, false, templates.Login{
-		Client: c.client.Metadata.Name, Hidden: hidden, Email: email, Problem: problem, About: about(v, c.client),
+		Client: c.client.Metadata.Name, Asks: asks(c.request), Hidden: hidden, Email: email, Problem: problem,
+		About: about(v, c.client),
 	})
+}
+
+// asks says what the person is asked for. Which addresses have an account is
+// told to nobody, so the words are all that differs.
+func asks(req idp.AuthRequest) templates.Asking {
+	switch {
+	case req.HasPrompt("create"): // Initiating User Registration §4.1
+		return templates.AskCreate
+	case req.HasPrompt("select_account"):
+		return templates.AskSelect
+	default:
+		return templates.AskSignIn
+	}
 }
 
 // maxTyped is how much of what was typed comes back with its problem.

@@ -230,6 +230,36 @@ func TestTheLoginPagePrefillsAndWritesNothing(t *testing.T) {
 	}
 }
 
+// The words follow what the app asked for, and never whose address it is.
+func TestTheLoginPageSaysWhatItAsksFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for name, test := range map[string]struct {
+		prompt []string
+		want   string
+	}{
+		"no prompt":           {nil, "Sign in to"},
+		"login":               {[]string{"login"}, "Sign in to"},
+		"create":              {[]string{"create"}, "Create your account for"},
+		"select_account":      {[]string{"select_account"}, "Choose an account for"},
+		"consent and another": {[]string{"consent", "select_account"}, "Choose an account for"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			req := w.request("web")
+			req.Prompt = test.prompt
+			b := w.browser()
+			shown := b.get(w.loginPath(w.acme, req))
+			shown.want(t, http.StatusOK)
+			again := b.submit(shown, "/auth/login", url.Values{"email": {"ann@"}})
+			for where, p := range map[string]page{"at first": shown, "with a problem": again} {
+				if !strings.Contains(p.body, "<h1>"+test.want) {
+					t.Errorf("%s: no %q", where, test.want)
+				}
+			}
+		})
+	}
+}
+
 func TestAStoredRequestServesLikeASealedOne(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -17,6 +17,7 @@ func (c catalogue) funcs(hashed map[string]string) template.FuncMap {
 		"plural":  c.plural,
 		"life":    c.life,
 		"problem": c.problem,
+		"asking":  c.asking,
 		"ending":  c.ending,
 		"fault":   c.fault,
 		"scope":   c.scope,
@@ -61,6 +62,15 @@ func (c catalogue) problem(form, key string) (string, error) {
 		key = form + ".problem.other"
 	}
 	return c.say(key)
+}
+
+// asking gives the title or lead of the page that asks for the address.
+func (c catalogue) asking(what Asking, part string, args ...any) ([]piece, error) {
+	key := "login." + string(what) + "." + part
+	if !c.has(key) {
+		key = "login." + part
+	}
+	return c.parts(key, args...)
 }
 
 // ending gives the title or text of how a login ended.

@@ -26,7 +26,10 @@ type Hidden struct{ Name, Value string }
 
 // About is what a client shows of itself, all of it optional.
 type About struct {
-	Logo                string // path of its picture, on our own origin
+	Logo string // path of its picture, on our own origin
+	// Host is where its metadata come from, for clients that nobody has
+	// registered here: it tells them from others of the same name.
+	Host                string
 	PolicyURL, TermsURL string
 }
 
@@ -34,11 +37,23 @@ type About struct {
 // Base/auth/login, and by the Cancel button to Base/auth/cancel.
 type Login struct {
 	Client  string
+	Asks    Asking
 	Hidden  []Hidden
 	Email   string // prefilled
 	Problem string // message key, such as "login.problem.address"
 	About   About
 }
+
+// Asking is what the client has the address for, which the page says in words
+// of its own. What happens then is the same.
+type Asking string
+
+// Askings.
+const (
+	AskSignIn Asking = ""
+	AskCreate Asking = "create" // prompt=create
+	AskSelect Asking = "select" // prompt=select_account
+)
 
 // Waiting is shown to the browser that asked, until the login completes. Forms:
 // code to Base/auth/code, resend to Base/auth/resend, Check again by GET to SelfURL.

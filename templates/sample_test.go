@@ -35,6 +35,8 @@ func samples() []sample {
 	all := []sample{
 		{"login", templates.Login{Client: "Acme Notes", Hidden: carried}},
 		{"login_about", templates.Login{Client: "Acme Notes", Hidden: carried, About: about}},
+		{"login_create", templates.Login{Client: "Acme Notes", Asks: templates.AskCreate, Hidden: carried}},
+		{"login_select", templates.Login{Client: "Acme Notes", Asks: templates.AskSelect, Hidden: carried, About: templates.About{Host: "notes.acme.example"}}},
 		{"login_problem", templates.Login{Client: "Acme Notes", Hidden: carried, Email: "anna@", Problem: "login.problem.address"}},
 		{"waiting", waiting},
 		{"waiting_problem", wrong},
@@ -47,6 +49,7 @@ func samples() []sample {
 		{"done_no_way_back", templates.Done{Client: "Acme Notes"}},
 		{"consent", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid", "email", "calendar:read"}, Hidden: carried}},
 		{"consent_about", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid"}, Hidden: carried, About: about}},
+		{"consent_host", templates.Consent{Client: "Acme Notes", Address: "anna@example.com", Scopes: []string{"openid"}, Hidden: carried, About: templates.About{Host: "notes.acme.example"}}},
 		{"logout_confirm", templates.LogoutConfirm{Client: "Acme Notes", Address: "anna@example.com", Action: "/t/demo/end_session", Cancel: "/t/demo/end_session/cancel", Hidden: carried}},
 		{"logout_confirm_plain", templates.LogoutConfirm{Action: "/t/demo/end_session", Cancel: "/t/demo/end_session/cancel", Hidden: carried}},
 		{"signed_out", templates.SignedOut{Client: "Acme Notes", ReturnURL: "https://app.example/"}},

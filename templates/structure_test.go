@@ -59,6 +59,8 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 	want := map[string][]form{
 		"login":                login,
 		"login_about":          login,
+		"login_create":         login,
+		"login_select":         login,
 		"login_problem":        login,
 		"waiting":              waitingForms(),
 		"waiting_problem":      waitingForms(),
@@ -67,6 +69,7 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 		"completed":            {{Method: "post", Action: "/t/demo/auth/finish", Buttons: []string{"Continue here"}}},
 		"consent":              consent,
 		"consent_about":        consent,
+		"consent_host":         consent,
 		"logout_confirm":       logout,
 		"logout_confirm_plain": logout,
 	}

@@ -140,7 +140,7 @@ func TestNumbersTakeTheFormThatTheirLanguageHas(t *testing.T) {
 // last parts are chosen by the caller.
 var (
 	used     = regexp.MustCompile(`\b(t|parts|say|plural)[ (]"([a-z._]+)"`)
-	families = []string{"fault.", "over.", "scope.", "login.problem.", "waiting.problem."}
+	families = []string{"fault.", "over.", "scope.", "login.title", "login.lead", "login.create.", "login.select.", "login.problem.", "waiting.problem."}
 )
 
 func TestEveryMessageIsUsedAndEveryUsedMessageIsThere(t *testing.T) {
@@ -213,6 +213,7 @@ func TestUnknownKeysHaveGeneralWords(t *testing.T) {
 		{templates.Fault{Key: "of_tomorrow"}, "Something went wrong on our side"},
 		{templates.Fault{}, "Something went wrong on our side"},
 		{templates.Over{What: "of_tomorrow"}, "We do not know this link"},
+		{templates.Login{Asks: "of_tomorrow"}, "Enter your email address. If it can sign in here"},
 		{templates.Login{Problem: "of_tomorrow"}, "That did not work. Please check the address"},
 		{templates.Login{Problem: "fault.internal.text"}, "That did not work. Please check the address"},
 		{templates.Waiting{Problem: "of_tomorrow", SelfURL: "/"}, "That did not work. Please try once more."},
