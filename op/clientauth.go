@@ -34,13 +34,16 @@ func oneCredential(r *http.Request, form url.Values) error {
 		}
 		return nil
 	}
-	id, _, ok := r.BasicAuth()
+	id, secret, ok := r.BasicAuth()
 	if !ok || len(headers) > 1 {
 		return invalidClient("the Authorization header holds no Basic credentials")
 	}
 	id, err := url.QueryUnescape(id)
 	if err != nil {
 		return invalidClient("the Authorization header holds no Basic credentials").because(err)
+	}
+	if _, err := url.QueryUnescape(secret); err != nil {
+		r.SetBasicAuth(id, url.QueryEscape(secret)) // the library would refuse what many send, see basicSecrets
 	}
 	if form.Has("client_secret") {
 		return invalidRequest("client authentication must not use more than one method")
@@ -85,7 +88,7 @@ func (p *Provider) authenticate(ctx context.Context, header http.Header, given *
 	if err != nil {
 		return idp.Client{}, err
 	}
-	proven := proves(found.Secrets, given.ClientSecret)
+	proven := proves(found.Secrets, basicSecrets(header, given.ClientSecret)...)
 	if method == idp.AuthNone {
 		proven = true // by what it redeems: PKCE, a refresh token
 	}
@@ -134,15 +137,28 @@ func (p *Provider) findWithMethod(ctx context.Context, id string, method idp.Aut
 	return found, slices.Contains(found.Metadata.AuthMethods, method), nil
 }
 
-// proves compares with each of the secrets, and with as many where there are none.
-func proves(secrets []idp.Digest, given string) bool {
-	presented := idp.DigestOf([]byte(given))
-	proven := false
-	for _, secret := range secrets {
-		proven = secret.Equal(presented) || proven
+// basicSecrets are what a secret in an Authorization header may mean: the text
+// that was form-encoded for it (RFC 6749 §2.3.1), or, as many libraries know
+// nothing of that, the text as it came.
+func basicSecrets(header http.Header, decoded string) []string {
+	_, raw, ok := (&http.Request{Header: header}).BasicAuth()
+	if !ok || raw == decoded {
+		return []string{decoded}
 	}
-	if len(secrets) == 0 {
-		_ = decoy.Equal(presented)
+	return []string{decoded, raw}
+}
+
+// proves compares with each of the secrets, and with as many where there are none.
+func proves(secrets []idp.Digest, given ...string) bool {
+	proven := false
+	for _, text := range given {
+		presented := idp.DigestOf([]byte(text))
+		for _, secret := range secrets {
+			proven = secret.Equal(presented) || proven
+		}
+		if len(secrets) == 0 {
+			_ = decoy.Equal(presented)
+		}
 	}
 	return proven
 }

@@ -214,6 +214,28 @@ func TestBothSecretsOfAClientAreGoodWhileOneIsReplaced(t *testing.T) {
 	}
 }
 
+// RFC 6749 §2.3.1 has ids and secrets form-encoded in the header; Authlib,
+// requests and others send them as they are.
+func TestASecretInAHeaderMayBeEncodedOrNot(t *testing.T) {
+	const secret = `p+/=%&:;?#[]@!%zz%41`
+	w := newWorld(t)
+	c := w.store.clients["tenant-a"]["web"]
+	c.Secrets = []idp.Digest{idp.DigestOf([]byte(secret))}
+	w.store.clients["tenant-a"]["web"] = c
+	for password, want := range map[string]int{
+		secret: http.StatusOK, url.QueryEscape(secret): http.StatusOK,
+		secret[1:]: http.StatusUnauthorized, url.QueryEscape(secret[1:]): http.StatusUnauthorized,
+		url.QueryEscape(url.QueryEscape(secret)): http.StatusUnauthorized, "": http.StatusUnauthorized,
+	} {
+		r, _ := http.NewRequest(http.MethodPost, "/", nil)
+		r.SetBasicAuth("web", password)
+		res := w.token(redemption("web", w.code("web"), "client_secret", "", "client_id", ""), "Authorization", r.Header.Get("Authorization"))
+		if res.StatusCode != want {
+			t.Errorf("%q: %d %s", password, res.StatusCode, res.body)
+		}
+	}
+}
+
 func TestACodeWorksOnceAndItsReuseEndsTheTokens(t *testing.T) {
 	w := newWorld(t)
 	code := w.code("web")

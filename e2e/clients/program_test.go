@@ -45,7 +45,7 @@ func startWith(t *testing.T, dir string, env []string, name string, args ...stri
 	p := &program{t: t, name: name + " " + strings.Join(args, " "), lines: make(chan string, 16), stderr: &bytes.Buffer{}, ended: make(chan struct{})}
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir, cmd.Stderr = dir, p.stderr
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), insecure...), env...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
