@@ -89,16 +89,18 @@ func askedFor(req idp.AuthRequest) claimsRequest {
 	return asked
 }
 
-// emailClaims are what is told of a person: their address with scope email, and
-// each claim that the claims parameter names. What is not to be told is zero.
-type emailClaims struct {
+// personClaims are what is told of a person: address and profile, as far as
+// scopes and the claims parameter name them. What is not to be told is zero.
+type personClaims struct {
 	idp.Profile
 	Email    *idp.Address `json:"email,omitempty"`
 	Verified *bool        `json:"email_verified,omitempty"`
 }
 
-func emailFor(scope []string, asked map[string]*claimRequest, user idp.User) emailClaims {
-	var claims emailClaims
+// claimsInToken is what the ID token tells: the address with scope email, where
+// many client libraries look for it, and what the claims parameter names.
+func claimsInToken(scope []string, asked map[string]*claimRequest, user idp.User) personClaims {
+	var claims personClaims
 	_, email := asked["email"]
 	_, verified := asked["email_verified"]
 	inScope := slices.Contains(scope, "email")
@@ -112,10 +114,10 @@ func emailFor(scope []string, asked map[string]*claimRequest, user idp.User) ema
 	return claims
 }
 
-// claimsFor is what userinfo tells, which is where the scopes' claims are
+// claimsAtUserinfo is what userinfo tells, which is where the scopes' claims are
 // (OpenID Connect Core §5.4).
-func claimsFor(scope []string, asked map[string]*claimRequest, user idp.User) emailClaims {
-	claims := emailFor(scope, asked, user)
+func claimsAtUserinfo(scope []string, asked map[string]*claimRequest, user idp.User) personClaims {
+	claims := claimsInToken(scope, asked, user)
 	claims.Profile = user.Profile.Only(slices.AppendSeq(idp.ClaimsOfScope(scope), maps.Keys(asked)))
 	return claims
 }

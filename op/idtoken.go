@@ -23,7 +23,7 @@ type idClaims struct {
 	AMR        []string      `json:"amr,omitempty"`
 	Session    idp.SessionID `json:"sid,omitempty"`
 	AccessHash string        `json:"at_hash"`
-	emailClaims
+	personClaims
 }
 
 // idToken makes the ID token that goes with an access token.
@@ -34,8 +34,8 @@ func (p *Provider) idToken(ctx context.Context, m minting, accessToken string) (
 		Audience: audience{string(m.client.ID)},
 		Expires:  now.Add(idp.IDTokenLife).Unix(), IssuedAt: now.Unix(), AuthTime: m.grant.AuthTime.Unix(),
 		Nonce: m.nonce, ACR: m.grant.ACR, AMR: m.grant.AMR, Session: m.grant.SessionID,
-		AccessHash:  leftHalf(alg, accessToken),
-		emailClaims: emailFor(m.scope, askedFor(m.grant.Request).IDToken, m.user),
+		AccessHash:   leftHalf(alg, accessToken),
+		personClaims: claimsInToken(m.scope, askedFor(m.grant.Request).IDToken, m.user),
 	})
 	if err != nil {
 		return "", fmt.Errorf("id token: %w", err)

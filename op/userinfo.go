@@ -14,7 +14,7 @@ import (
 // userinfoAnswer are the claims of the userinfo endpoint (OpenID Connect Core §5.3.2).
 type userinfoAnswer struct {
 	Subject string `json:"sub"`
-	emailClaims
+	personClaims
 }
 
 // userinfo is the userinfo endpoint (OpenID Connect Core §5.3). The token comes
@@ -132,8 +132,8 @@ func (p *Provider) tellUser(ctx context.Context, token string) (userinfoAnswer, 
 		return userinfoAnswer{}, err
 	}
 	return userinfoAnswer{
-		Subject:     claims.Subject,
-		emailClaims: claimsFor(strings.Fields(claims.Scope), askedFor(g.Request).Userinfo, user),
+		Subject:      claims.Subject,
+		personClaims: claimsAtUserinfo(strings.Fields(claims.Scope), askedFor(g.Request).Userinfo, user),
 	}, nil
 }
 
