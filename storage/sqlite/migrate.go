@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 
@@ -35,13 +36,41 @@ func Migrate(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return fmt.Errorf("migrations: %w", err)
 	}
-	if _, err := steps.Up(ctx); err != nil {
-		if checkSchema(ctx, db) == nil {
-			return nil // another process was faster
+	return up(ctx, db, steps)
+}
+
+// up applies what is missing. Of several processes at once one wins each step;
+// the others begin again where it left off, as long as it gets on.
+func up(ctx context.Context, db *sql.DB, steps *goose.Provider) error {
+	for {
+		before, err := schemaVersion(ctx, db)
+		if err != nil {
+			return err
 		}
-		return fmt.Errorf("migrate: %w", translate(err))
+		_, failed := steps.Up(ctx)
+		if failed == nil || checkSchema(ctx, db) == nil {
+			return nil
+		}
+		if !movesOn(ctx, db, before) {
+			return fmt.Errorf("migrate: %w", translate(failed))
+		}
 	}
-	return nil
+}
+
+// movesOn tells whether another process brings the schema past a version within
+// two seconds.
+func movesOn(ctx context.Context, db *sql.DB, before int64) bool {
+	for range 100 {
+		if now, err := schemaVersion(ctx, db); err == nil && now > before {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return false
 }
 
 // create makes an empty file with mode 0600, which SQLite then gives to the
