@@ -41,7 +41,7 @@ func TestARequestsStepsAreWithinItsSpan(t *testing.T) {
 			t.Errorf("%s ends as %v", span.Name(), span.Status())
 		}
 		for _, a := range span.Attributes() {
-			if strings.Contains(a.Value.String(), "secret") || strings.Contains(a.Value.Emit(), "acme") {
+			if text := a.Value.String(); strings.Contains(text, "secret") || strings.Contains(text, "acme") {
 				t.Errorf("%s says %s", span.Name(), a.Value.String())
 			}
 		}
