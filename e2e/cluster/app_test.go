@@ -134,10 +134,10 @@ type login struct {
 	won string
 }
 
-// begin goes from the authorization request to the waiting page.
 // newAddress gives a mailbox that nobody has had before.
 func newAddress() string { return strings.ToLower(rand.Text()) + "@example.com" }
 
+// begin goes from the authorization request to the waiting page.
 func (w *world) begin(a app) (*login, error) {
 	l := &login{request: a.request(), Browser: harness.NewBrowser(w.t), address: newAddress()}
 	l.Stop = func(u *url.URL) bool {
