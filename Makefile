@@ -21,10 +21,6 @@ check: ## Everything: lint, vet, all tests with the race detector
 conformance: ## The OpenID conformance suite, all plans that apply (needs its kit; half an hour)
 	conformance/run
 
-.PHONY: conformance
-conformance: ## Run the OpenID Foundation's suite, where its kit is
-	conformance/run
-
 .PHONY: golden
 golden: ## Rewrite the golden files of pages and mails
 	go test ./templates -update
