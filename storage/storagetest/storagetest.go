@@ -38,7 +38,6 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"brand":    brandCases,
 		"outbox":   outboxCases,
 		"sending":  sendingCases,
-		"setups":   mailSetupCases,
 		"grants":   grantCases,
 		"redeem":   redeemCases,
 		"rotate":   rotateCases,
