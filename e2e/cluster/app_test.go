@@ -127,6 +127,8 @@ type login struct {
 	*harness.Browser
 	request request
 	address string
+	// asked is where the address was typed.
+	asked string
 	// flow is set once the provider has accepted the address.
 	flow    string
 	waiting *harness.Page
@@ -138,8 +140,10 @@ type login struct {
 func newAddress() string { return strings.ToLower(rand.Text()) + "@example.com" }
 
 // begin goes from the authorization request to the waiting page.
-func (w *world) begin(a app) (*login, error) {
-	l := &login{request: a.request(), Browser: harness.NewBrowser(w.t), address: newAddress()}
+func (w *world) begin(a app) (*login, error) { return w.beginWith(a.request()) }
+
+func (w *world) beginWith(r request) (*login, error) {
+	l := &login{request: r, Browser: harness.NewBrowser(w.t), address: newAddress()}
 	l.Stop = func(u *url.URL) bool {
 		if strings.HasSuffix(u.Path, "/auth/waiting") && l.flow == "" {
 			l.flow = u.Query().Get("flow")
@@ -150,6 +154,7 @@ func (w *world) begin(a app) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.asked = page.URL.String()
 	l.waiting, err = l.submit(page, "/auth/login", url.Values{"email": {l.address}})
 	if err == nil && l.flow == "" {
 		err = fmt.Errorf("%w: the address was not accepted: status %d", errNoAnswer, l.waiting.Status)
@@ -229,7 +234,13 @@ func (w *world) relayCode(link string) (string, error) {
 // mailed begins a login and waits for its link.
 func (w *world) mailed(a app) (*login, string) {
 	w.t.Helper()
-	l, err := w.begin(a)
+	return w.mailedFor(a.request())
+}
+
+// mailedFor is mailed for a request of one's own.
+func (w *world) mailedFor(r request) (*login, string) {
+	w.t.Helper()
+	l, err := w.beginWith(r)
 	if err != nil {
 		w.t.Fatal(err)
 	}
