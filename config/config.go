@@ -1,6 +1,3 @@
-// Package config holds every setting of Postern: one struct a command, whose
-// tags are its flags, its environment and its help. Validate says what is wrong
-// and how to mend it, before anything starts.
 package config
 
 import (
@@ -17,10 +14,11 @@ import (
 
 // Instance says where an installation keeps its things; every command takes it.
 type Instance struct {
-	Data          string `default:"./postern-data" type:"path" placeholder:"DIR" help:"Folder for the database and the master key (mode 0700)."`
-	Database      string `placeholder:"URL" help:"sqlite:PATH or postgres://… (default: postern.db in the data folder)."`
-	MasterKeyFile string `type:"path" placeholder:"FILE" help:"File with the master key (default: master.key in the data folder)."`
-	LogLevel      string `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"debug, info, warn or error (default: warn in dev, info elsewhere)."`
+	Config        FilePath `placeholder:"FILE" help:"File with settings, as config example prints it. A flag or its variable counts more." group:"instance"`
+	Data          string   `default:"./postern-data" type:"path" placeholder:"DIR" help:"Folder for the database and the master key (mode 0700)." example:"/var/lib/postern" group:"instance"`
+	Database      string   `placeholder:"URL" help:"sqlite:PATH or postgres://… (default: postern.db in the data folder)." example:"postgres://postern:PASSWORD@db.example.com/postern" group:"instance"`
+	MasterKeyFile string   `type:"path" placeholder:"FILE" help:"File with the master key (default: master.key in the data folder)." example:"/etc/postern/master.key" group:"instance"`
+	LogLevel      string   `enum:",debug,info,warn,error" default:"" placeholder:"LEVEL" help:"debug, info, warn or error (default: warn in dev, info elsewhere)." example:"info" group:"instance"`
 }
 
 // DatabaseURL resolves the default.
@@ -81,12 +79,14 @@ func (d Dev) OutgoingAllowed() []netip.Prefix { return d.TrustedProxies() }
 
 // Serve is `postern serve`: production.
 type Serve struct {
-	Listen    string         `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on."`
-	PublicURL string         `name:"public-url" required:"" placeholder:"URL" help:"Where browsers reach it, https."`
-	SMTP      string         `name:"smtp" required:"" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS) or smtps://… (TLS)."`
-	MailFrom  string         `required:"" placeholder:"ADDRESS" help:"Sender of the mails of tenants that have none of their own."`
-	Proxies   []netip.Prefix `name:"trusted-proxy" placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Host count."`
-	Outgoing  []netip.Prefix `name:"outgoing-allow" placeholder:"CIDR" help:"Networks inside that clients' documents may be fetched from, such as 10.0.0.0/8; public ones always may."`
+	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on." group:"address"`
+	PublicURL string `name:"public-url" required:"" placeholder:"URL" help:"Where browsers reach it, https." example:"https://login.example.com" group:"address"`
+
+	SMTP     string `name:"smtp" required:"" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS) or smtps://… (TLS)." example:"smtp://USER:PASSWORD@smtp.example.com:587" group:"mail"`
+	MailFrom string `required:"" placeholder:"ADDRESS" help:"Sender of the mails of tenants that have none of their own." example:"no-reply@example.com" group:"mail"`
+
+	Proxies  []netip.Prefix `name:"trusted-proxy" placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Host count." example:"10.0.0.0/8" group:"network"`
+	Outgoing []netip.Prefix `name:"outgoing-allow" placeholder:"CIDR" help:"Networks inside that clients' documents may be fetched from, such as 10.0.0.0/8; public ones always may." example:"10.0.0.0/8" group:"network"`
 }
 
 // Public is the public URL, checked.

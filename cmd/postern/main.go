@@ -58,10 +58,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	parser, err := kong.New(&grammar,
 		kong.Name("postern"),
 		kong.Description("An OpenID Provider whose only login is an emailed magic link."),
-		kong.DefaultEnvars("POSTERN"),
+		kong.DefaultEnvars(config.Prefix),
+		kong.ExplicitGroups(config.Groups()),
 		kong.Vars{"tenant_settings": tenantSettings},
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.ValueFormatter(describe),
 		kong.Exit(func(c int) { code, exited = c, true }),
 	)
 	if err != nil {
@@ -88,6 +90,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(stderr, parsed.Run(term, grammar.Instance))
+}
+
+// describe is a flag's help with the default that it has.
+func describe(v *kong.Value) string {
+	text := kong.DefaultHelpValueFormatter(v)
+	if v.Default == "" || strings.Contains(v.OrigHelp, "default: ") {
+		return text
+	}
+	return text + " Default: " + v.Default + "."
 }
 
 // newLog logs JSON to stderr, so that stdout is the command's own.
@@ -169,5 +180,8 @@ type cli struct {
 	Key struct {
 		Rotate keyRotateCmd `cmd:"" help:"Sign with new keys from the next hour on, or at once."`
 	} `cmd:"" help:"A tenant's signing keys."`
+	Config struct {
+		Example configExampleCmd `cmd:"" help:"Print a commented file with every setting of serve."`
+	} `cmd:"" help:"The settings file."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
