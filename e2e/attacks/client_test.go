@@ -13,9 +13,8 @@ import (
 func TestCredentialsOfOneClientTriedByAnother(t *testing.T) {
 	t.Parallel()
 	home := newTenant(t, strings.ToLower(rand.Text()))
-	server.Run(t, "tenant", "set", home.Slug, "registration=token")
 	thief := home
-	thief.app = newApp(t, home.Slug, strings.ToLower(rand.Text()))
+	thief.app = home.newApp(t, strings.ToLower(rand.Text()))
 	h := collect(t, home)
 	for path, names := range map[string][]string{
 		"/token":  {"authorization code", "refresh token", "client secret"},
@@ -40,8 +39,8 @@ func TestCredentialsOfOneClientTriedByAnother(t *testing.T) {
 
 func tryByAnother(t *testing.T, thief tenant, path string, c credential) {
 	t.Helper()
-	want, _ := thief.send(t, c.at(thief, http.MethodPost, path, noise(c.value)))
-	got, _ := thief.send(t, c.at(thief, http.MethodPost, path, c.value))
+	want, _ := thief.send(t, c.at(thief, http.MethodPost, path, noise(c.value())))
+	got, _ := thief.send(t, c.at(thief, http.MethodPost, path, c.value()))
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s tells the %s of another app from noise:\n%s", path, c.name, diff)
 	}

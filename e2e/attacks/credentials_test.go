@@ -1,7 +1,6 @@
 package attacks_test
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
@@ -16,103 +15,56 @@ import (
 
 // credential is something that one tenant gave out.
 type credential struct {
-	name, value string
-	// put writes a value into a request wherever an endpoint reads one; the app is
-	// the one of the tenant that is asked.
-	put func(a *attempt, app app, value string)
+	name string
+	// value is the same each time, except where each counts once.
+	value func() string
+	// put writes a value into a request wherever an endpoint reads one; to is the
+	// tenant that is asked.
+	put func(a *attempt, to tenant, value string)
 }
 
 // held is all that a person and an app have of their tenant.
 type held struct {
-	address, subject string
-	credentials      []credential
+	home        tenant
+	address     string
+	subject     string
+	credentials []credential
+	// browser is where the person is signed in, with these cookies.
+	browser  *harness.Browser
+	signedIn map[string]string
+	// registered is the id of an app that registered itself.
+	registered string
 }
 
-// collect signs a person in and leaves a second login of theirs waiting.
-func collect(t *testing.T, home tenant) held {
+// collect signs a person in, leaves logins, consents and sign-outs of theirs
+// half way, and has the tenant's apps take what they can get.
+func collect(t *testing.T, home tenant) *held {
 	t.Helper()
-	b, address := browse(t), strings.ToLower(rand.Text())+"@example.com"
-	verifier := oauth2.GenerateVerifier()
-	ask := home.base + "/authorize?" + url.Values{
-		"client_id": {home.app.ID}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid email offline_access"},
-		"state": {"s"}, "code_challenge": {oauth2.S256ChallengeFromVerifier(verifier)}, "code_challenge_method": {"S256"},
-	}.Encode()
-	submit(t, b, b.Get(ask), "/auth/login", url.Values{"email": {address}})
-	done := submit(t, b, b.Get(server.WaitMail(t, address, 1).Link), "/auth/verify", nil)
-	tokens := redeem(t, home, done.URL.Query().Get("code"), verifier)
-	code := b.Get(ask).URL.Query().Get("code") // by the session, unspent
-	signedIn := cookiesOf(b, home)
-
-	second := browse(t)
-	page := second.Get(ask)
-	sealed := page.URL.Query().Get("request")
-	pending := submit(t, second, page, "/auth/login", url.Values{"email": {address}})
-	form := pending.FormTo(t, "/auth/code")
-	flow, _ := form.Field("flow")
-	formToken, _ := form.Field("form_token")
-	link := server.WaitMail(t, address, 2).Link
-	relay := browse(t).Get(link).Text("relay-code")
-	waits := cookiesOf(second, home)
-	h := held{address: address, subject: subjectOf(t, tokens["id_token"])}
-	own := func(values url.Values) url.Values { values.Set("flow", flow.Value); return values }
-	h.add("session cookie", signedIn["session"], func(a *attempt, app app, v string) {
-		a.cookies = map[string]string{"session": v, "browser": signedIn["browser"]}
-		a.values = authorizeValues(app)
-		a.values.Set("prompt", "none")
-	})
-	h.add("browser cookie", waits["browser"], func(a *attempt, _ app, v string) {
-		a.cookies, a.values = map[string]string{"browser": v}, own(url.Values{"form_token": {formToken.Value}})
-	})
-	h.add("sealed request", sealed, func(a *attempt, _ app, v string) { a.values = url.Values{"request": {v}} })
-	h.add("link token", harness.MustURL(t, link).Query().Get("token"), func(a *attempt, _ app, v string) {
-		a.cookies, a.values = waits, url.Values{"token": {v}}
-	})
-	h.add("form token", formToken.Value, func(a *attempt, _ app, v string) {
-		a.cookies, a.values = waits, own(url.Values{"form_token": {v}, "code": {"AAAA-AAAA"}})
-	})
-	h.add("access token", tokens["access_token"], func(a *attempt, app app, v string) {
-		a.values = url.Values{"token": {v}}
-		a.header = map[string]string{"Authorization": "Bearer " + v}
-		if strings.HasSuffix(a.path, "/introspect") {
-			a.header["Authorization"] = basic(app.ID, app.Secret)
-		}
-	})
-	h.add("client secret", home.app.Secret, func(a *attempt, app app, v string) {
-		a.values = url.Values{"token": {"x"}, "grant_type": {"client_credentials"}}
-		a.header = map[string]string{"Authorization": basic(app.ID, v)}
-	})
-	h.add("authorization code", code, func(a *attempt, app app, v string) {
-		a.values = appValues(app, url.Values{
-			"grant_type": {"authorization_code"}, "code": {v}, "redirect_uri": {callback}, "code_verifier": {verifier},
-		})
-	})
-	h.add("refresh token", tokens["refresh_token"], func(a *attempt, app app, v string) {
-		a.values = appValues(app, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {v}, "token": {v}})
-	})
-	h.addRegistration(t, home)
-	h.add("id token as hint", tokens["id_token"], func(a *attempt, _ app, v string) {
-		a.cookies, a.values = signedIn, url.Values{"id_token_hint": {v}}
-	})
-	h.add("relay code", relay, func(a *attempt, _ app, v string) {
-		a.cookies, a.values = waits, own(url.Values{"form_token": {formToken.Value}, "code": {v}})
-	})
+	h := &held{home: home, address: newAddress(), browser: browse(t)}
+	h.signIn(t)
+	h.askAgain(t)
+	h.startLogin(t)
+	h.stopBeforeTheEnd(t)
+	h.startLogout(t)
+	h.startConsent(t)
+	h.registerApp(t)
 	return h
 }
 
-func (h *held) addRegistration(t *testing.T, home tenant) {
-	t.Helper()
-	var initial struct {
-		Token string `json:"initial_access_token"`
-	}
-	decode(t, server.Run(t, "client", "token", "--tenant", home.Slug, "--uses", "1"), &initial)
-	h.add("initial access token", initial.Token, func(a *attempt, _ app, v string) {
-		a.header = map[string]string{"Authorization": "Bearer " + v, "Content-Type": "application/json"}
-		a.body = `{"redirect_uris":["` + callback + `"]}`
-	})
+func (h *held) add(name, value string, put func(*attempt, tenant, string)) {
+	h.addNew(name, func() string { return value }, put)
 }
 
-func (h *held) add(name, value string, put func(*attempt, app, string)) {
+func (h *held) addNew(name string, value func() string, put func(*attempt, tenant, string)) {
 	h.credentials = append(h.credentials, credential{name, value, put})
+}
+
+// at is a request to an endpoint with a value of this credential.
+func (c credential) at(to tenant, method, path, value string) attempt {
+	a := attempt{method: method, path: path, client: to.app.ID}
+	c.put(&a, to, value)
+	a.path = strings.NewReplacer("{client}", a.client, "*", "x").Replace(a.path)
+	return a
 }
 
 func authorizeValues(c app) url.Values {
@@ -178,9 +130,27 @@ func cookiesOf(b *harness.Browser, of tenant) map[string]string {
 	return found
 }
 
+// ask is an authorization request with its secret.
+func (to tenant) ask(c app, more url.Values) (address, verifier string) {
+	verifier = oauth2.GenerateVerifier()
+	values := authorizeValues(c)
+	values.Set("scope", "openid email offline_access")
+	values.Set("code_challenge", oauth2.S256ChallengeFromVerifier(verifier))
+	values.Set("code_challenge_method", "S256")
+	for name := range more {
+		values.Set(name, more.Get(name))
+	}
+	return to.base + "/authorize?" + values.Encode(), verifier
+}
+
 func redeem(t *testing.T, at tenant, code, verifier string) map[string]string {
 	t.Helper()
-	_, body := at.send(t, attempt{method: http.MethodPost, path: "/token", values: appValues(at.app, url.Values{
+	return at.redeemAs(t, at.app, code, verifier)
+}
+
+func (to tenant) redeemAs(t *testing.T, c app, code, verifier string) map[string]string {
+	t.Helper()
+	_, body := to.send(t, attempt{method: http.MethodPost, path: "/token", values: appValues(c, url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {callback}, "code_verifier": {verifier},
 	})})
 	var all map[string]any

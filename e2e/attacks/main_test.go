@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"postern/e2e/harness"
+	"postern/storage/postgres/pgtest"
 )
 
 var (
@@ -29,7 +30,7 @@ func run(m *testing.M) int {
 	if server, err = harness.Start(binary, dir, "--limits", "relaxed"); err != nil {
 		return fail(err)
 	}
-	code := m.Run()
+	code := pgtest.Main(m)
 	if err := server.Stop(); err != nil {
 		return fail(err)
 	}

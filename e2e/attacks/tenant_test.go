@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,29 +26,57 @@ type tenant struct {
 	Slug string `json:"slug"`
 	// base is what its endpoints are below; host is its Host, if not the server's.
 	base, host string
-	app        app
+	// server serves it; nil where a test runs a production process.
+	server *harness.Server
+	app    app
+	// spa is a single-page app, and signer an app that proves itself by its key.
+	spa, signer app
+	// guest is a browser in which somebody was about to type an address.
+	guest guest
 }
 
-// app is a client; that of every tenant has the same id.
+// app is a client; its ids are the same in every tenant.
 type app struct {
 	ID     string `json:"client_id"`
 	Secret string `json:"client_secret"`
 }
 
-func newTenant(t *testing.T, clientID string, args ...string) tenant {
+// newTenant is a tenant with a path, on the server that most tests share.
+func newTenant(t *testing.T, clientID string) tenant {
+	t.Helper()
+	return newTenantOn(t, server, clientID, "path")
+}
+
+// newTenantOn is a tenant that is found by its path, by a host of its own, or at
+// the root, with an app of each kind.
+func newTenantOn(t *testing.T, on *harness.Server, clientID, found string) tenant {
 	t.Helper()
 	slug := "t" + strings.ToLower(rand.Text()[:10])
-	var made tenant
-	decode(t, server.Run(t, append([]string{"tenant", "create", slug, "--name", "Test", "--json"}, args...)...), &made)
-	made.base = server.URL + "/t/" + slug
-	made.app = newApp(t, slug, clientID)
+	made := tenant{server: on, base: on.URL}
+	args := []string{"tenant", "create", slug, "--name", "Test", "--json"}
+	switch found {
+	case "path":
+		made.base += "/t/" + slug
+	case "host":
+		made.host = strings.ToLower(rand.Text()) + ".example"
+		args = append(args, "--host", made.host)
+	case "root":
+		args = append(args, "--root")
+	}
+	decode(t, on.Run(t, args...), &made)
+	on.Run(t, "tenant", "set", slug, "registration=token", "limit.mailbox=1/10m")
+	made.app = made.newApp(t, clientID)
+	made.spa = made.newApp(t, clientID+"-spa", "--public")
+	made.signer = made.newSigner(t, clientID+"-signer")
 	return made
 }
 
-func newApp(t *testing.T, slug, id string) (made app) {
+// newApp registers a client of an id; a test may say more of it.
+func (to tenant) newApp(t *testing.T, id string, args ...string) (made app) {
 	t.Helper()
-	decode(t, server.Run(t, "client", "create", "--tenant", slug, "--name", "Test app", "--id", id,
-		"--redirect-uri", callback, "--json"), &made)
+	decode(t, to.server.Run(t, append([]string{
+		"client", "create", "--tenant", to.Slug, "--name", "Test app", "--id", id, "--redirect-uri", callback, "--json",
+	}, args...)...), &made)
 	return made
 }
 
@@ -65,6 +94,10 @@ type attempt struct {
 	cookies      map[string]string // by kind
 	header       map[string]string
 	body         string // instead of values
+	// client stands for {client} in the path, where it is not the tenant's app.
+	client string
+	// then tells what is seen later of what the answer led to.
+	then func(location string) string
 }
 
 // answer is what of a response does not change from one request to the next.
@@ -79,6 +112,16 @@ var noRedirects = &http.Client{CheckRedirect: func(*http.Request, []*http.Reques
 
 // send gives the answer, and all of the response as text.
 func (to tenant) send(t *testing.T, a attempt) (answer, string) {
+	t.Helper()
+	got, text := to.do(t, a)
+	said, location := read(got, text), got.Header.Get("Location")
+	if a.then != nil {
+		said.Body += " " + a.then(location)
+	}
+	return said, location + "\n" + text
+}
+
+func (to tenant) do(t *testing.T, a attempt) (*http.Response, string) {
 	t.Helper()
 	address, body := to.base+a.path, a.body
 	if a.method == http.MethodGet || a.method == http.MethodDelete {
@@ -98,7 +141,7 @@ func (to tenant) send(t *testing.T, a attempt) (answer, string) {
 	}
 	for kind, value := range a.cookies {
 		for _, prefix := range []string{"", "__Host-"} {
-			r.AddCookie(&http.Cookie{Name: prefix + "postern-" + kind + "-" + to.ID, Value: value})
+			r.AddCookie(&http.Cookie{Name: prefix + to.cookieName(kind), Value: value})
 		}
 	}
 	got, err := noRedirects.Do(r)
@@ -110,8 +153,10 @@ func (to tenant) send(t *testing.T, a attempt) (answer, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return read(got, string(text)), got.Header.Get("Location") + "\n" + string(text)
+	return got, string(text)
 }
+
+func (to tenant) cookieName(kind string) string { return "postern-" + kind + "-" + to.ID }
 
 func read(r *http.Response, body string) answer {
 	a := answer{Status: r.StatusCode, Body: heading(body)}
@@ -160,3 +205,31 @@ func browse(t *testing.T) *harness.Browser {
 	t.Helper()
 	return harness.NewBrowser(t).StopAt(callback)
 }
+
+// guest is a browser with the login page of a tenant before it.
+type guest struct {
+	cookies map[string]string
+	values  url.Values
+}
+
+func (to tenant) newGuest(t *testing.T) guest {
+	t.Helper()
+	asked, _ := to.do(t, attempt{method: http.MethodGet, path: "/authorize", values: authorizeValues(to.app)})
+	login := harness.MustURL(t, asked.Header.Get("Location"))
+	request := url.Values{"request": {login.Query().Get("request")}}
+	page, body := to.do(t, attempt{method: http.MethodGet, path: "/auth/login", values: request})
+	token := formToken.FindStringSubmatch(body)
+	if token == nil {
+		t.Fatalf("no login page: %d %s", page.StatusCode, body)
+	}
+	request.Set("form_token", html.UnescapeString(token[1]))
+	g := guest{cookies: map[string]string{}, values: request}
+	for _, c := range page.Cookies() {
+		if strings.HasSuffix(c.Name, to.cookieName("browser")) {
+			g.cookies["browser"] = c.Value
+		}
+	}
+	return g
+}
+
+var formToken = regexp.MustCompile(`name="form_token" value="([^"]+)"`)

@@ -50,6 +50,8 @@ type Server struct {
 	Issuer string // of the tenant demo
 	Data   string // the data folder
 	Listen string // where it listens, whatever its public URL
+	// Database is where it keeps everything, if not in the data folder.
+	Database string
 	// Client sends the harness's own requests.
 	Client *http.Client
 	binary string
@@ -60,16 +62,21 @@ type Server struct {
 
 // Start runs `postern dev` on a free port over a data folder of its own in dir.
 func Start(binary, dir string, args ...string) (*Server, error) {
+	return StartOn(binary, dir, "", args...)
+}
+
+// StartOn is Start over a database somewhere else; empty is the data folder's own.
+func StartOn(binary, dir, database string, args ...string) (*Server, error) {
 	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
 	s := &Server{
-		Data: data, Listen: fmt.Sprintf("127.0.0.1:%d", port), Client: http.DefaultClient,
+		Data: data, Listen: fmt.Sprintf("127.0.0.1:%d", port), Database: database, Client: http.DefaultClient,
 		binary: binary, ended: make(chan struct{}), logs: &record{},
 	}
-	all := append([]string{"dev", "--listen", s.Listen, "--data", data}, args...)
+	all := append(append([]string{"dev", "--listen", s.Listen}, s.over()...), args...)
 	s.cmd = exec.CommandContext(context.Background(), binary, all...)
 	s.cmd.Dir = dir
 	s.cmd.Stderr = s.logs
@@ -91,6 +98,14 @@ func Start(binary, dir string, args ...string) (*Server, error) {
 	case <-time.After(patience):
 		return nil, errors.Join(fmt.Errorf("postern dev was not ready in %s:\n%s", patience, s.logs), s.Stop())
 	}
+}
+
+// over are the flags that say where everything is kept.
+func (s *Server) over() []string {
+	if s.Database == "" {
+		return []string{"--data", s.Data}
+	}
+	return []string{"--data", s.Data, "--database", s.Database}
 }
 
 // read keeps what the program prints and announces its ready line.
@@ -147,7 +162,7 @@ func StartFor(t *testing.T, binary string, args ...string) *Server {
 func (s *Server) Run(t *testing.T, args ...string) []byte {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), s.binary, append(args, "--data", s.Data)...)
+	cmd := exec.CommandContext(t.Context(), s.binary, append(args, s.over()...)...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, &stderr)
