@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -39,7 +40,7 @@ func ParseMaster(text string) (Master, error) {
 	plain := strings.NewReplacer("-", "+", "_", "/").Replace(strings.TrimRight(text, "="))
 	raw, err := base64.RawStdEncoding.Strict().DecodeString(plain)
 	if err != nil || len(raw) != masterBytes {
-		return Master{}, errors.New("master key: 32 bytes in base64 or hex are wanted")
+		return Master{}, errors.New("not a master key, which is 32 bytes in base64 or hex: bring back the one this instance began with, or make one with `openssl rand -base64 32`")
 	}
 	return Master{b: [masterBytes]byte(raw)}, nil
 }
@@ -48,8 +49,11 @@ func ParseMaster(text string) (Master, error) {
 // read is refused. A missing file is fs.ErrNotExist.
 func LoadMaster(path string) (Master, error) {
 	file, err := os.Open(path) //nolint:gosec // the path is the operator's
-	if err != nil {
-		return Master{}, fmt.Errorf("master key: %w", err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Master{}, missing{path}
+	case err != nil:
+		return Master{}, fmt.Errorf("master key: %w: let the user that runs postern read it", err)
 	}
 	defer file.Close()
 	// The mode of the opened file, so that nobody can swap it in between.
@@ -58,22 +62,32 @@ func LoadMaster(path string) (Master, error) {
 	case err != nil:
 		return Master{}, fmt.Errorf("master key: %w", err)
 	case !info.Mode().IsRegular():
-		return Master{}, fmt.Errorf("master key: %s is not a file", path)
+		return Master{}, fmt.Errorf("master key: %s is not a file: name one in --master-key-file", path)
 	case info.Mode().Perm()&0o077 != 0:
-		return Master{}, fmt.Errorf("master key: others may read %s: chmod 600 it", path)
+		return Master{}, fmt.Errorf("master key: others than its owner may read %s: `chmod 600 %s`", path, path)
 	case info.Size() > 1024:
-		return Master{}, fmt.Errorf("master key: %s is too long to be one", path)
+		return Master{}, fmt.Errorf("master key: %s is too long to be one: name the right file in --master-key-file", path)
 	}
 	text := make([]byte, info.Size())
-	if _, err := file.Read(text); err != nil {
+	if _, err := file.Read(text); err != nil && !errors.Is(err, io.EOF) {
 		return Master{}, fmt.Errorf("master key: %s: %w", path, err)
 	}
 	master, err := ParseMaster(string(text))
 	if err != nil {
-		return Master{}, fmt.Errorf("%s: %w", path, err)
+		return Master{}, fmt.Errorf("master key: %s is %w", path, err)
 	}
 	return master, nil
 }
+
+// missing is a master key that is not there, an fs.ErrNotExist.
+type missing struct{ path string }
+
+func (m missing) Error() string {
+	return fmt.Sprintf("there is no master key at %[1]s: bring back the one this instance began with; for a new instance, "+
+		"`openssl rand -base64 32 > %[1]s && chmod 600 %[1]s` makes one. Keep a copy: without it, signing keys and sessions are lost", m.path)
+}
+
+func (missing) Unwrap() error { return fs.ErrNotExist }
 
 // CreateMaster draws a new master key into a file that does not exist yet;
 // otherwise idp.ErrConflict. The file appears whole or not at all: it is

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,14 +16,19 @@ func TestOpenTellsWhatToDo(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	text := filepath.Join(t.TempDir(), "text.db")
+	if err := os.WriteFile(text, bytes.Repeat([]byte("not a database\n"), 100), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct{ url, says string }{
 		"a file that is not there":    {missing, "postern migrate"},
 		"a file without a schema":     {"sqlite:" + empty, "postern migrate"},
 		"another database":            {"mysql://u:hidden@h/d", "sqlite:PATH"},
-		"a server that is not there":  {"postgres://u:hidden@127.0.0.1:1/d", "unavailable"},
+		"a server that is not there":  {"postgres://u:hidden@127.0.0.1:1/d", "does not answer"},
 		"no scheme":                   {"postern.db", "sqlite:PATH"},
 		"no path":                     {"sqlite:", "without a path"},
-		"a folder in place of a file": {"sqlite:" + t.TempDir(), "open"},
+		"a folder in place of a file": {"sqlite:" + t.TempDir(), "is a folder"},
+		"a file that is no database":  {"sqlite:" + text, "is no SQLite database"},
 		"nothing at all":              {"", "sqlite:PATH"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -159,6 +159,10 @@ type Grants interface {
 
 // Keys are the tenants' signing keys, sealed.
 type Keys interface {
+	// AnySigningKey gives some key of some tenant, by which to tell whether a
+	// master key is the one that keys were sealed under; idp.ErrNotFound while
+	// there is none.
+	AnySigningKey(ctx context.Context) (idp.SigningKey, error)
 	SigningKeys(ctx context.Context, t idp.TenantID, now time.Time) ([]idp.SigningKey, error)
 	AddSigningKey(ctx context.Context, key idp.SigningKey, retireOlder time.Time) error
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"sync"
+	"syscall"
 	"time"
 
 	"postern/edge"
@@ -112,9 +113,23 @@ func listen(ctx context.Context, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("--listen %s: %w; choose an address and a free port of this machine", address, err)
+		return nil, unheard(address, err)
 	}
 	return l, nil
+}
+
+// unheard says what is wrong with an address to listen on, and how to mend it.
+func unheard(address string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("--listen %s: another program listens there: end it (`ss -ltnp` shows it), or choose another port", address)
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		return fmt.Errorf("--listen %s: this machine has no such address: choose one of its own, or 0.0.0.0 or [::] for all", address)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("--listen %s: ports below 1024 are for programs with CAP_NET_BIND_SERVICE: give it that, or choose a port above", address)
+	default:
+		return usage("--listen %s: %w: use HOST:PORT, such as 127.0.0.1:8080", address, err)
+	}
 }
 
 // run serves until ctx ends, then lets requests and mails in flight finish.

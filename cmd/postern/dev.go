@@ -63,7 +63,14 @@ func openDev(ctx context.Context, in config.Instance) (storage.Store, *keys.Box,
 		return nil, nil, err
 	}
 	store, err := storage.Open(ctx, in.DatabaseURL())
-	return store, keys.NewBox(master), err
+	if err != nil {
+		return nil, nil, err
+	}
+	box := keys.NewBox(master)
+	if err := checkMaster(ctx, in, store, box); err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	return store, box, nil
 }
 
 func (c devCmd) serve(ctx context.Context, term *terminal, store storage.Store, box *keys.Box, public *url.URL, l net.Listener) error {

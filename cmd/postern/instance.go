@@ -11,6 +11,7 @@ import (
 
 	"postern/config"
 	"postern/idp"
+	"postern/keys"
 	"postern/storage"
 )
 
@@ -20,6 +21,34 @@ func openStore(ctx context.Context, in config.Instance) (storage.Store, error) {
 		return nil, err
 	}
 	return storage.Open(ctx, in.DatabaseURL())
+}
+
+// openSealed opens the database and the box that its secrets are sealed in, once
+// it is known to be the right one.
+func openSealed(ctx context.Context, in config.Instance) (storage.Store, *keys.Box, error) {
+	master, err := keys.LoadMaster(in.MasterKeyPath())
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := openStore(ctx, in)
+	if err != nil {
+		return nil, nil, err
+	}
+	box := keys.NewBox(master)
+	if err := checkMaster(ctx, in, store, box); err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	return store, box, nil
+}
+
+// checkMaster refuses a master key that the database's secrets do not open with:
+// signing keys would be lost, and new ones made that other processes cannot use.
+func checkMaster(ctx context.Context, in config.Instance, store storage.Store, box *keys.Box) error {
+	err := keys.Check(ctx, store, box)
+	if errors.Is(err, keys.ErrOtherMaster) {
+		return fmt.Errorf("%s: %w: bring that one back, or correct --master-key-file or --database", in.MasterKeyPath(), err)
+	}
+	return err
 }
 
 // makeFolder makes the data folder, for nobody else to read.
@@ -39,6 +68,10 @@ func withTenant(ctx context.Context, in config.Instance, slug string, do func(st
 	if err != nil {
 		return err
 	}
+	return errors.Join(withTenantOf(ctx, store, slug, do), store.Close())
+}
+
+func withTenantOf(ctx context.Context, store storage.Store, slug string, do func(storage.Store, idp.Tenant) error) error {
 	t, err := store.FindTenantBySlug(ctx, slug)
 	switch {
 	case errors.Is(err, idp.ErrNotFound):
@@ -46,7 +79,7 @@ func withTenant(ctx context.Context, in config.Instance, slug string, do func(st
 	case err == nil:
 		err = do(store, t)
 	}
-	return errors.Join(err, store.Close())
+	return err
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -28,12 +29,12 @@ type keyView struct {
 
 // Run adds the next keys.
 func (c keyRotateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
-	master, err := keys.LoadMaster(in.MasterKeyPath())
+	store, box, err := openSealed(ctx, in)
 	if err != nil {
 		return err
 	}
-	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
-		made, err := keys.NewRing(store, keys.NewBox(master), term.clock).Rotate(ctx, t.ID, c.Now)
+	err = withTenantOf(ctx, store, c.Tenant, func(store storage.Store, t idp.Tenant) error {
+		made, err := keys.NewRing(store, box, term.clock).Rotate(ctx, t.ID, c.Now)
 		if err != nil {
 			return fmt.Errorf("rotate keys of tenant %s: %w", t.Slug, err)
 		}
@@ -54,4 +55,5 @@ func (c keyRotateCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		}
 		return nil
 	})
+	return errors.Join(err, store.Close())
 }

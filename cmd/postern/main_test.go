@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -33,6 +34,7 @@ func TestCommands(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"json":  jsonHas,
+			"taken": taken,
 		},
 		Setup: func(env *testscript.Env) error {
 			var picture bytes.Buffer
@@ -60,6 +62,19 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if complaint := ts.ReadFile("stderr"); code != "0" && strings.Count(complaint, "\n") != 1 {
 		ts.Fatalf("%v: not one line: %q", args[1:], complaint)
 	}
+}
+
+// taken NAME: the environment variable is a port of loopback that somebody listens on.
+func taken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: taken NAME")
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Defer(func() { l.Close() })
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	ts.Check(err)
+	ts.Setenv(args[0], port)
 }
 
 // json KEY…: stdout is one JSON value; if it is an object, it has just these keys.

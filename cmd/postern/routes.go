@@ -12,7 +12,8 @@ import (
 func (a *app) routes(also func(chi.Router)) http.Handler {
 	recorder := &edge.Recorder{Log: a.term.log, Clock: a.term.clock, Pages: a.pages}
 	r := chi.NewRouter()
-	r.Use(recorder.Record, edge.Proxies(a.proxies).Resolve, capBody)
+	unheeded := &edge.Unheeded{Trusted: a.proxies, Log: a.term.log}
+	r.Use(recorder.Record, unheeded.Watch, edge.Proxies(a.proxies).Resolve, capBody)
 	r.NotFound(a.guard.NotFound)
 	r.MethodNotAllowed(a.guard.MethodNotAllowed)
 	r.Get("/healthz", a.healthz)

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"postern/config"
 	"postern/idp"
-	"postern/keys"
 	"postern/limit"
 	"postern/mail"
 )
@@ -17,14 +15,15 @@ type serveCmd struct{ config.Serve }
 
 // Run serves until ctx ends. It makes nothing but a missing master key's complaint.
 func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
-	s, err := c.settings(in)
+	s, err := c.settings()
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, in)
+	store, box, err := openSealed(ctx, in)
 	if err != nil {
 		return err
 	}
+	s.box = box
 	a, err := newApp(term, store, s)
 	if err != nil {
 		return errors.Join(err, store.Close())
@@ -37,7 +36,7 @@ func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) e
 	return errors.Join(err, store.Close())
 }
 
-func (c serveCmd) settings(in config.Instance) (settings, error) {
+func (c serveCmd) settings() (settings, error) {
 	public, err := c.Public()
 	if err != nil {
 		return settings{}, usage("%w", err)
@@ -50,15 +49,8 @@ func (c serveCmd) settings(in config.Instance) (settings, error) {
 	if err != nil {
 		return settings{}, usage("--smtp: %w", err)
 	}
-	master, err := keys.LoadMaster(in.MasterKeyPath())
-	if errors.Is(err, fs.ErrNotExist) {
-		return settings{}, fmt.Errorf("no master key at %s; `openssl rand -base64 32 > FILE; chmod 600 FILE` makes one (keep a copy: without it, sessions and signing keys are lost)", in.MasterKeyPath())
-	}
-	if err != nil {
-		return settings{}, err
-	}
 	return settings{
 		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), transport: smtp,
-		from: idp.MailFrom{Address: from}, box: keys.NewBox(master),
+		from: idp.MailFrom{Address: from},
 	}, nil
 }

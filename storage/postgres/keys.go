@@ -18,6 +18,17 @@ func (s *Store) SigningKeys(ctx context.Context, t idp.TenantID, now time.Time) 
 	return list(ctx, s, scanKey, query, named(t), instant(now))
 }
 
+// AnySigningKey gives some key of some tenant, or idp.ErrNotFound.
+func (s *Store) AnySigningKey(ctx context.Context) (k idp.SigningKey, err error) {
+	const query = `SELECT tenant_id, kid, alg, generation, sealed, public_jwk, created_at, active_from, retired_at
+		FROM signing_keys LIMIT 1`
+	err = s.try(ctx, func(ctx context.Context) error {
+		k, err = scanKey(s.pool.QueryRow(ctx, query))
+		return err
+	})
+	return k, err
+}
+
 func scanKey(row pgx.Row) (k idp.SigningKey, err error) {
 	err = row.Scan(keyTo(&k.TenantID), &k.KID, textTo(&k.Alg), &k.Generation, &k.Sealed, &k.PublicJWK,
 		timeColumn{&k.CreatedAt}, timeColumn{&k.ActiveFrom}, timeColumn{&k.RetiredAt})

@@ -17,7 +17,7 @@ const migrationLock = 0x706f737465726e // "postern"
 
 // Migrate brings the schema of a database up, and distributes the tables where
 // Citus is there. Doing so again, or in several processes at once, is no error.
-func Migrate(ctx context.Context, c Config) (err error) {
+func Migrate(ctx context.Context, c Config) error {
 	config, err := c.pool()
 	if err != nil {
 		return err
@@ -25,7 +25,11 @@ func Migrate(ctx context.Context, c Config) (err error) {
 	// A step may take longer than a login may.
 	delete(config.ConnConfig.RuntimeParams, "statement_timeout")
 	delete(config.ConnConfig.RuntimeParams, "idle_in_transaction_session_timeout")
-	conn, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	return mend(migrate(ctx, config.ConnConfig), config.ConnConfig)
+}
+
+func migrate(ctx context.Context, config *pgx.ConnConfig) (err error) {
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", translate(err))
 	}
@@ -34,7 +38,7 @@ func Migrate(ctx context.Context, c Config) (err error) {
 	if _, err := conn.Exec(ctx, `SELECT pg_advisory_lock($1)`, migrationLock); err != nil {
 		return fmt.Errorf("migrate: %w", translate(err))
 	}
-	if err := applySteps(ctx, config.ConnConfig); err != nil {
+	if err := applySteps(ctx, config); err != nil {
 		return err
 	}
 	return distribute(ctx, conn)

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +19,10 @@ func TestOpenTellsWhatToDo(t *testing.T) {
 		"a database without a schema": {empty, "run `postern migrate`"},
 		"a newer version's schema":    {newer, "newer version"},
 		"no URL":                      {"postgres://u:hidden@h:port/d", "database URL"},
-		"nobody there":                {"postgres://u:hidden@127.0.0.1:1/d", "store unavailable"},
+		"nobody there":                {"postgres://u:hidden@127.0.0.1:1/d", "PostgreSQL at 127.0.0.1:1 does not answer (connect: connection refused): start it, or correct --database"},
+		"no such host":                {"postgres://u:hidden@nowhere.invalid/d", "does not answer (no such host)"},
+		"no such database":            {other(t, "/gone", ""), "has no database \"gone\": `createdb gone` makes it"},
+		"nobody of that name":         {other(t, "", "nobody"), "does not let user \"nobody\" in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, err := postgres.Open(t.Context(), postgres.Config{URL: c.url})
@@ -34,6 +38,22 @@ func TestOpenTellsWhatToDo(t *testing.T) {
 	if err := postgres.Migrate(t.Context(), postgres.Config{URL: newer}); err == nil || !strings.Contains(err.Error(), "newer version") {
 		t.Errorf("migrating a newer version's schema: %v", err)
 	}
+}
+
+// other gives the server's URL with another database or user.
+func other(t *testing.T, database, user string) string {
+	t.Helper()
+	u, err := url.Parse(pgtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if database != "" {
+		u.Path = database
+	}
+	if user != "" {
+		u.User = url.UserPassword(user, "hidden")
+	}
+	return u.String()
 }
 
 func TestReplicasThatStartAtOnceMigrateOnce(t *testing.T) {

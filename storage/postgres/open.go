@@ -63,7 +63,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	s := &Store{pool: pool, patience: c.patience()}
 	if err := s.inspect(ctx); err != nil {
 		pool.Close()
-		return nil, err
+		return nil, mend(err, config.ConnConfig)
 	}
 	return s, nil
 }

@@ -16,6 +16,13 @@ func (s *Store) SigningKeys(ctx context.Context, t idp.TenantID, now time.Time) 
 	return list(ctx, s.read, scanKey, query, t, micros(now))
 }
 
+// AnySigningKey gives some key of some tenant, or idp.ErrNotFound.
+func (s *Store) AnySigningKey(ctx context.Context) (idp.SigningKey, error) {
+	const query = `SELECT tenant_id, kid, alg, generation, sealed, public_jwk, created_at, active_from, retired_at
+		FROM signing_keys LIMIT 1`
+	return scanKey(s.read.row(ctx, query))
+}
+
 func scanKey(row scanner) (k idp.SigningKey, err error) {
 	err = row.Scan(&k.TenantID, &k.KID, &k.Alg, &k.Generation, &k.Sealed, &k.PublicJWK,
 		timeColumn{&k.CreatedAt}, timeColumn{&k.ActiveFrom}, timeColumn{&k.RetiredAt})

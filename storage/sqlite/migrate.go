@@ -17,7 +17,11 @@ import (
 
 // Migrate makes the database file, for its owner alone, if there is none, and
 // brings its schema up. Doing so again, or in two processes at once, is no error.
-func Migrate(ctx context.Context, c Config) (err error) {
+func Migrate(ctx context.Context, c Config) error {
+	return c.mend(migrate(ctx, c))
+}
+
+func migrate(ctx context.Context, c Config) (err error) {
 	if err := create(c.Path); err != nil {
 		return err
 	}

@@ -37,14 +37,14 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no database at %s: make one with `postern migrate`", c.Path)
 	} else if err != nil {
-		return nil, fmt.Errorf("database: %w", err)
+		return nil, c.mend(err)
 	}
 	writes, err := c.writePool()
 	if err != nil {
 		return nil, err
 	}
 	if err := checkSchema(ctx, writes); err != nil {
-		return nil, errors.Join(err, writes.Close())
+		return nil, errors.Join(c.mend(err), writes.Close())
 	}
 	// The readers come second: a read-only connection cannot make the WAL's index.
 	reads, err := c.readPool()

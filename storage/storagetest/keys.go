@@ -32,6 +32,15 @@ var keyCases = cases{
 		w.a.audited(idp.EventKeyRotated, 1)
 	},
 	"older keys of its algorithm retire, and no others": keysRetire,
+	"any key is one of those that are there": func(w *world) {
+		got, err := w.store.AnySigningKey(w.ctx)
+		w.ok(err, "any key")
+		want := w.a.key
+		if got.TenantID == w.b.id {
+			want = w.b.key
+		}
+		w.same(want, got, "any key")
+	},
 	"a retirement that is set stays": func(w *world) {
 		retire := w.now.Add(time.Hour)
 		w.ok(w.store.AddSigningKey(w.ctx, w.a.newKey("second", idp.ES256, 2), retire), "add")

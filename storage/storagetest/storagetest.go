@@ -8,8 +8,10 @@
 package storagetest
 
 import (
+	"errors"
 	"testing"
 
+	"postern/idp"
 	"postern/storage"
 )
 
@@ -47,6 +49,14 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"islands":  islandCases,
 		"store":    storeCases,
 	}
+	t.Run("a new store has no signing key", func(t *testing.T) {
+		t.Parallel()
+		store := open(t)
+		t.Cleanup(func() { _ = store.Close() })
+		if _, err := store.AnySigningKey(t.Context()); !errors.Is(err, idp.ErrNotFound) {
+			t.Errorf("any key: %v, want ErrNotFound", err)
+		}
+	})
 	for group, cases := range groups {
 		t.Run(group, func(t *testing.T) {
 			for name, test := range cases {
