@@ -97,6 +97,8 @@ func (by CompletedBy) ACR() string {
 type NewFlow struct {
 	Flow Flow
 	Mail OutboxEntry
+	// Dispatch, if not nil, is how the mail leaves at once; else it is queued.
+	Dispatch *Dispatch
 }
 
 // Resend asks for another mail of a flow that is still FlowAsked.

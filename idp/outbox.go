@@ -60,6 +60,45 @@ func (m ClaimedMail) Deliverable() bool {
 	}
 }
 
+// Dispatch is a mail that leaves as soon as its flow is written, by a worker of
+// this process that keeps a hand free for it: its entry is written as being
+// sent, for the first time, and its link with it.
+type Dispatch struct {
+	Credential Credential // the link's, for the mail alone
+	Link       Link
+	Lease      time.Duration // from Link.SentAt
+}
+
+// Started is what a flow's writing found of the person it is for; both are
+// false for a stranger.
+type Started struct {
+	// UserKnown: the address belongs to a user who is not disabled.
+	UserKnown bool
+	// UserDisabled: the address belongs to a user who is.
+	UserDisabled bool
+}
+
+// MailResult is what became of an attempt to send a mail.
+type MailResult struct {
+	ID      OutboxID
+	Attempt int
+	State   OutboxState // OutboxQueued, or one that ends the entry
+	Due     time.Time   // when it is due again, if it is queued
+	At      time.Time
+}
+
+// Ends tells whether the state is one that an entry stays in.
+func (s OutboxState) Ends() bool {
+	switch s {
+	case OutboxSent, OutboxFailed, OutboxUnknown, OutboxDropped:
+		return true
+	case OutboxQueued, OutboxClaimed, OutboxSending:
+		return false
+	default:
+		return false
+	}
+}
+
 // MailRef names an outbox entry over all tenants.
 type MailRef struct {
 	TenantID TenantID

@@ -136,10 +136,10 @@ func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.
 		CreatedAt: v.now, Expires: v.now.Add(v.tenant.FlowLife()),
 		NextMail: decision.NextMail, Taken: decision.Taken,
 	}
-	err = h.begin(v, flow, decision)
+	err = h.begin(v, c.client, flow, decision)
 	id := flow.ID
 	if errors.Is(err, idp.ErrConflict) {
-		id, err = h.startTwice(v, flow, decision)
+		id, err = h.startTwice(v, c.client, flow, decision)
 	}
 	if err != nil {
 		h.Limits.GiveBack(v.ctx(), decision.Taken)
@@ -156,7 +156,7 @@ func (h *Handler) flowID(v *visit, c carried, address idp.Address, browser idp.S
 
 // startTwice leads a form that was sent before to the flow that it started. Is
 // that one over, or a mail due again, it starts another.
-func (h *Handler) startTwice(v *visit, flow idp.Flow, decision MailDecision) (idp.FlowID, error) {
+func (h *Handler) startTwice(v *visit, client idp.Client, flow idp.Flow, decision MailDecision) (idp.FlowID, error) {
 	before, err := h.Store.FindFlow(v.ctx(), v.tenant.ID, flow.ID)
 	if err != nil && !errors.Is(err, idp.ErrNotFound) {
 		return "", fmt.Errorf("find flow: %w", err)
@@ -166,15 +166,30 @@ func (h *Handler) startTwice(v *visit, flow idp.Flow, decision MailDecision) (id
 		return before.ID, nil // and the peer's count stays: what was sent twice was asked twice
 	}
 	flow.ID = idp.FlowID(idp.NewID(v.now))
-	return flow.ID, h.begin(v, flow, decision)
+	return flow.ID, h.begin(v, client, flow, decision)
 }
 
-func (h *Handler) begin(v *visit, flow idp.Flow, decision MailDecision) error {
+// begin writes the flow. Its mail leaves at once if a hand is free for it, and is
+// queued else: which of the two has nothing to do with the address.
+func (h *Handler) begin(v *visit, client idp.Client, flow idp.Flow, decision MailDecision) error {
 	mail := outboxEntry(v, flow, decision)
-	if err := h.Store.StartFlow(v.ctx(), idp.NewFlow{Flow: flow, Mail: mail}); err != nil {
+	dispatch := h.Courier.Hold(v.tenant, flow, v.now)
+	found, err := h.Store.StartFlow(v.ctx(), idp.NewFlow{Flow: flow, Mail: mail, Dispatch: dispatch})
+	switch {
+	case err != nil:
+		if dispatch != nil {
+			h.Courier.Release()
+		}
 		return fmt.Errorf("start flow: %w", err)
+	case dispatch == nil:
+		h.Courier.Wake(idp.MailRef{TenantID: mail.TenantID, ID: mail.ID})
+	default:
+		mail.State, mail.Attempt = idp.OutboxSending, 1
+		h.Courier.Send(idp.ClaimedMail{
+			Entry: mail, Tenant: v.tenant, Client: client, Flow: flow,
+			UserKnown: found.UserKnown, UserDisabled: found.UserDisabled,
+		}, dispatch)
 	}
-	h.Waker.Wake(idp.MailRef{TenantID: mail.TenantID, ID: mail.ID})
 	return nil
 }
 

@@ -59,10 +59,39 @@ func (l *limits) MayAttempt(idp.Tenant, netip.Addr, time.Time) idp.Verdict {
 	return idp.Verdict{Allowed: true}
 }
 
-// outbox remembers which entries the worker was woken for.
+// outbox remembers which entries the worker was woken for, and what was sent by
+// the hands that it has free.
 type outbox struct {
 	mu   sync.Mutex
 	refs []idp.MailRef
+	free int
+	sent []idp.ClaimedMail
+}
+
+func (o *outbox) Hold(t idp.Tenant, f idp.Flow, now time.Time) *idp.Dispatch {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.free == 0 {
+		return nil
+	}
+	o.free--
+	credential := idp.NewCredential(idp.NewID(now))
+	return &idp.Dispatch{Credential: credential, Lease: time.Minute, Link: idp.Link{
+		TenantID: t.ID, ID: credential.ID, FlowID: f.ID, ClientID: f.Request.ClientID,
+		Verifier: credential.Secret.Digest(), SentAt: now, Expires: now.Add(t.LinkLife()),
+	}}
+}
+
+func (o *outbox) Send(m idp.ClaimedMail, _ *idp.Dispatch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sent = append(o.sent, m)
+}
+
+func (o *outbox) Release() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.free++
 }
 
 func (o *outbox) Wake(ref idp.MailRef) {
@@ -159,9 +188,9 @@ func (s *spy) SaveRequest(ctx context.Context, r idp.StoredRequest) error {
 	return s.Store.SaveRequest(ctx, r)
 }
 
-func (s *spy) StartFlow(ctx context.Context, n idp.NewFlow) error {
+func (s *spy) StartFlow(ctx context.Context, n idp.NewFlow) (idp.Started, error) {
 	if err := s.note("StartFlow"); err != nil {
-		return err
+		return idp.Started{}, err
 	}
 	return s.Store.StartFlow(ctx, n)
 }

@@ -22,7 +22,7 @@ type Config struct {
 	Store     Store
 	Sealer    Sealer
 	Limits    Limits
-	Waker     Waker
+	Courier   Courier
 	Responder Responder
 	// Sessions may be shared with other rooms; it is made if there is none.
 	Sessions *Sessions
@@ -49,7 +49,7 @@ func New(c Config) (*Handler, error) {
 		{"store", c.Store == nil},
 		{"sealer", c.Sealer == nil},
 		{"limits", c.Limits == nil},
-		{"waker", c.Waker == nil},
+		{"courier", c.Courier == nil},
 		{"responder", c.Responder == nil},
 		{"pages", c.Pages == nil},
 		{"clock", c.Clock == nil},

@@ -309,7 +309,7 @@ func TestNewSaysWhatIsMissing(t *testing.T) {
 		{"no store", func(c *login.Config) { c.Store = nil }, "store"},
 		{"no sealer", func(c *login.Config) { c.Sealer = nil }, "sealer"},
 		{"no limits", func(c *login.Config) { c.Limits = nil }, "limits"},
-		{"no waker", func(c *login.Config) { c.Waker = nil }, "waker"},
+		{"no courier", func(c *login.Config) { c.Courier = nil }, "courier"},
 		{"no responder", func(c *login.Config) { c.Responder = nil }, "responder"},
 		{"no pages", func(c *login.Config) { c.Pages = nil }, "pages"},
 		{"no clock", func(c *login.Config) { c.Clock = nil }, "clock"},

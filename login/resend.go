@@ -55,7 +55,7 @@ func (h *Handler) mailAgain(w http.ResponseWriter, v *visit, flow own) error {
 	case err != nil:
 		return err
 	}
-	h.Waker.Wake(idp.MailRef{TenantID: mail.TenantID, ID: mail.ID})
+	h.Courier.Wake(idp.MailRef{TenantID: mail.TenantID, ID: mail.ID})
 	redirect(w, v.at("/auth/waiting", url.Values{"flow": {string(flow.ID)}, "sent": {"1"}}))
 	return nil
 }

@@ -18,9 +18,9 @@ type Store interface {
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
 	// SaveRequest keeps a sealed authorization request that would not fit a URL.
 	SaveRequest(ctx context.Context, r idp.StoredRequest) error
-	// StartFlow writes a flow and its outbox entry together; idp.ErrConflict if
-	// there is a flow of this name.
-	StartFlow(ctx context.Context, n idp.NewFlow) error
+	// StartFlow writes a flow and its outbox entry together, queued or, with a
+	// Dispatch, being sent; idp.ErrConflict if there is a flow of this name.
+	StartFlow(ctx context.Context, n idp.NewFlow) (idp.Started, error)
 	// FindFlow gives a flow, expired or not, or idp.ErrNotFound.
 	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
 	// FindLink gives a link and its flow, or idp.ErrNotFound. Where the flow has
@@ -101,9 +101,18 @@ type Limits interface {
 	MayAttempt(t idp.Tenant, peer netip.Addr, now time.Time) idp.Verdict
 }
 
-// Waker tells the mail worker of this process that an entry is due.
-type Waker interface {
+// Courier is the mail worker of this process.
+type Courier interface {
+	// Wake tells that an entry is due.
 	Wake(ref idp.MailRef)
+	// Hold keeps a hand free for the mail of a flow that is about to be written,
+	// and mints its link; nil where all are busy. Send or Release must follow.
+	Hold(t idp.Tenant, f idp.Flow, now time.Time) *idp.Dispatch
+	// Send sends the mail, by the hand held for it, if policy lets it out. The
+	// flow is committed by now.
+	Send(m idp.ClaimedMail, d *idp.Dispatch)
+	// Release frees a hand that was held for nothing.
+	Release()
 }
 
 // Responder brings an authorization response to the client, in the request's response mode.

@@ -157,7 +157,7 @@ func (w *world) newHandler() *login.Handler {
 
 func (w *world) config() login.Config {
 	return login.Config{
-		PublicURL: w.public, Store: w.store, Sealer: w.box, Limits: w.limits, Waker: w.outbox,
+		PublicURL: w.public, Store: w.store, Sealer: w.box, Limits: w.limits, Courier: w.outbox,
 		Sessions:  login.NewSessions(w.store, w.box, w.public, w.clock.Now),
 		Responder: responder{}, Pages: w.pages, Clock: w.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -238,7 +238,7 @@ func (w *world) send() string {
 	claimed, err := w.db.ClaimMail(w.t.Context(), ref, time.Minute, now)
 	must(w.t, err)
 	if !claimed.Deliverable() {
-		must(w.t, w.db.FinishMail(w.t.Context(), ref, claimed.Entry.Attempt, idp.OutboxDropped, now, now))
+		w.finish(claimed, idp.OutboxDropped)
 		return ""
 	}
 	token := idp.NewCredential(idp.NewID(now))
@@ -247,8 +247,15 @@ func (w *world) send() string {
 		Verifier: token.Secret.Digest(), SentAt: now, Expires: now.Add(claimed.Tenant.LinkLife()),
 	}
 	must(w.t, w.db.BeginSending(w.t.Context(), ref.ID, claimed.Entry.Attempt, link, time.Minute))
-	must(w.t, w.db.FinishMail(w.t.Context(), ref, claimed.Entry.Attempt, idp.OutboxSent, now, now))
+	w.finish(claimed, idp.OutboxSent)
 	return "/t/" + claimed.Tenant.Slug + "/auth/verify?token=" + token.Reveal()
+}
+
+func (w *world) finish(m idp.ClaimedMail, state idp.OutboxState) {
+	w.t.Helper()
+	result := idp.MailResult{ID: m.Entry.ID, Attempt: m.Entry.Attempt, State: state, At: w.clock.Now()}
+	_, err := w.db.FinishMails(w.t.Context(), m.Entry.TenantID, []idp.MailResult{result})
+	must(w.t, err)
 }
 
 // tokenOf gives the token in a link's path.

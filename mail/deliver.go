@@ -19,9 +19,6 @@ const (
 	leaseMargin = 30 * time.Second
 	// leastUse is the least life in which a person can still use a link.
 	leastUse = time.Minute
-	// endMargin is how long, where the process has to end, a result is still tried
-	// to be written.
-	endMargin = 5 * time.Second
 )
 
 // pauses are before the second, third … attempt; the first is made at once.
@@ -52,7 +49,7 @@ func (w *Worker) attempt(ctx context.Context, claimed idp.ClaimedMail) (idp.Outb
 		return idp.OutboxFailed, time.Time{}, errors.New("out of time")
 	}
 	credential := idp.NewCredential(idp.NewID(now))
-	link := linkOf(claimed, credential, now)
+	link := linkOf(claimed.Tenant, claimed.Flow, credential, now)
 	message, err := w.composer.compose(claimed, credential, link.Expires.Sub(now), now)
 	if err != nil {
 		return idp.OutboxFailed, time.Time{}, err
@@ -91,13 +88,13 @@ func (w *Worker) send(ctx context.Context, claimed idp.ClaimedMail, message Mess
 }
 
 // linkOf makes the row of a link that is good from now on, at most as long as its flow.
-func linkOf(claimed idp.ClaimedMail, credential idp.Credential, now time.Time) idp.Link {
-	expires := now.Add(claimed.Tenant.LinkLife())
-	if claimed.Flow.Expires.Before(expires) {
-		expires = claimed.Flow.Expires
+func linkOf(t idp.Tenant, f idp.Flow, credential idp.Credential, now time.Time) idp.Link {
+	expires := now.Add(t.LinkLife())
+	if f.Expires.Before(expires) {
+		expires = f.Expires
 	}
 	return idp.Link{
-		TenantID: claimed.Tenant.ID, ID: credential.ID, FlowID: claimed.Flow.ID, ClientID: claimed.Client.ID,
+		TenantID: t.ID, ID: credential.ID, FlowID: f.ID, ClientID: f.Request.ClientID,
 		Verifier: credential.Secret.Digest(), SentAt: now, Expires: expires,
 	}
 }
@@ -131,8 +128,7 @@ func (w *Worker) startOver(claimed idp.ClaimedMail) (idp.OutboxState, time.Time)
 	return idp.OutboxFailed, time.Time{}
 }
 
-// finish writes what became of the attempt, also when Run has to end: a result
-// that is not written makes a mail that was sent look unknown.
+// finish says what became of the attempt, in the log and to the clerk.
 func (w *Worker) finish(ctx context.Context, claimed idp.ClaimedMail, state idp.OutboxState, due time.Time, cause error) {
 	entry := claimed.Entry
 	log := w.Log.With("tenant_id", entry.TenantID, "outbox_id", entry.ID, "attempt", entry.Attempt)
@@ -144,44 +140,7 @@ func (w *Worker) finish(ctx context.Context, claimed idp.ClaimedMail, state idp.
 	default:
 		log.InfoContext(ctx, "mail done", "state", state)
 	}
-	if err := w.write(ctx, entry, state, due); err != nil {
-		log.ErrorContext(ctx, "result of a mail not written", "state", state, "error", err)
-	}
-}
-
-// write tries for as long as the lease lasts: a store that was away is back by
-// then, or the entry is given up as unknown.
-func (w *Worker) write(ctx context.Context, entry idp.OutboxEntry, state idp.OutboxState, due time.Time) error {
-	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseMargin)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		rest(patient, endMargin)
-		cancel()
-	})()
-	ref := idp.MailRef{TenantID: entry.TenantID, ID: entry.ID}
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		err := w.Store.FinishMail(patient, ref, entry.Attempt, state, due, w.Clock())
-		if err == nil || errors.Is(err, idp.ErrUsed) {
-			return nil // ErrUsed: the lease had lapsed, and another attempt has it
-		}
-		if rest(patient, pause); patient.Err() != nil {
-			return err
-		}
-	}
-}
-
-// Pauses between the tries to write a result.
-const (
-	firstPause   = 100 * time.Millisecond
-	longestPause = time.Second
-)
-
-// rest waits, or until ctx ends.
-func rest(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	w.results <- result{entry.TenantID, idp.MailResult{
+		ID: entry.ID, Attempt: entry.Attempt, State: state, Due: due, At: w.Clock(),
+	}}
 }

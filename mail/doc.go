@@ -5,6 +5,7 @@
 //	Wake or sweep -> claim -> not deliverable: dropped
 //	                   |
 //	                 mint the link, commit it -> hand over -> sent
+//	Hold and Send: committed with the flow -------^
 //	                                               |--> refused for now: queued again, later
 //	                                               |--> refused for good, or too late: failed
 //	                                               +--> answer lost after the data: unknown

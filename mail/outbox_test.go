@@ -3,6 +3,7 @@ package mail_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,7 +33,7 @@ func newOutbox() *outbox {
 		Tenant: idp.Tenant{ID: ref.TenantID, Slug: "acme", Name: "Acme Corp"},
 		Client: idp.Client{TenantID: ref.TenantID, ID: "app", Metadata: idp.ClientMetadata{Name: "Shop"}},
 		Flow: idp.Flow{
-			TenantID: ref.TenantID, ID: "flow", Address: ann, State: idp.FlowAsked, Locale: "de",
+			TenantID: ref.TenantID, ID: "flow", Request: idp.AuthRequest{ClientID: "app"}, Address: ann, State: idp.FlowAsked, Locale: "de",
 			Expires: now.Add(15 * time.Minute), Asked: idp.Device{Browser: "Firefox on Linux", Network: "192.0.2.x"},
 		},
 		UserKnown: true,
@@ -81,18 +82,24 @@ func (o *outbox) BeginSending(_ context.Context, id idp.OutboxID, attempt int, l
 	return nil
 }
 
-func (o *outbox) FinishMail(_ context.Context, r idp.MailRef, attempt int, state idp.OutboxState, due, _ time.Time) error {
-	leave, err := o.enter("FinishMail", string(state))
+func (o *outbox) FinishMails(_ context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error) {
+	states := make([]string, len(results))
+	for i, r := range results {
+		states[i] = string(r.State)
+	}
+	leave, err := o.enter("FinishMails", strings.Join(states, " and "))
 	defer leave()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	e := &o.claimed.Entry
-	if r != ref || attempt != e.Attempt || e.State != idp.OutboxClaimed && e.State != idp.OutboxSending {
-		return idp.ErrUsed
+	for _, r := range results {
+		if t == ref.TenantID && r.ID == e.ID && r.Attempt == e.Attempt && (e.State == idp.OutboxClaimed || e.State == idp.OutboxSending) {
+			e.State, e.Due = r.State, r.Due
+			written++
+		}
 	}
-	e.State, e.Due = state, due
-	return nil
+	return written, nil
 }
 
 func (o *outbox) DueMails(_ context.Context, now time.Time, _ int) ([]idp.MailRef, error) {

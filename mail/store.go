@@ -17,9 +17,10 @@ type Store interface {
 	// committed before any of the mail's data leaves: idp.ErrUsed if the entry is
 	// not claimed by this attempt any more, or its flow not asked any more.
 	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
-	// FinishMail ends this attempt: sent, failed, unknown, dropped, or queued
-	// again with a later due time. idp.ErrUsed if the attempt is not this one's any more.
-	FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error
+	// FinishMails ends attempts of one tenant: sent, failed, unknown, dropped, or
+	// queued again with a later due time. It gives how many of them were still
+	// under way; of the others, somebody else has said what became of them.
+	FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error)
 	// DueMails finds entries that ClaimMail would give, oldest first. It also
 	// moves entries that were being sent under a lapsed lease to unknown: their
 	// data may have left, so they are not sent again.

@@ -44,8 +44,12 @@ type Config struct {
 // other replicas: an entry is worked on by who holds its lease.
 type Worker struct {
 	Config
-	composer composer
-	wakes    chan idp.MailRef
+	composer   composer
+	wakes      chan idp.MailRef
+	dispatches chan dispatch
+	// free holds a token for each hand that is free; none before Run and after it.
+	free    chan struct{}
+	results chan result
 }
 
 // NewWorker checks the configuration. It refuses a public URL whose links would
@@ -70,6 +74,10 @@ func NewWorker(c Config) (*Worker, error) {
 		Config:   c,
 		composer: composer{templates: c.Templates, publicURL: c.PublicURL, from: c.From},
 		wakes:    make(chan idp.MailRef, c.Queue),
+		// A hand is held for each, so none ever waits to be put here.
+		dispatches: make(chan dispatch, c.Workers),
+		free:       make(chan struct{}, c.Workers),
+		results:    make(chan result, c.Queue),
 	}, nil
 }
 
@@ -94,27 +102,59 @@ func (w *Worker) Wake(ref idp.MailRef) {
 func (w *Worker) Run(ctx context.Context) {
 	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	var running sync.WaitGroup
+	writing, giveUp := context.WithCancel(context.WithoutCancel(ctx))
+	defer giveUp()
+	over := make(chan struct{})
+	var hired sync.WaitGroup
+	hired.Go(func() { w.account(writing, over) })
+	hired.Go(func() { w.answerWakes(ctx, sending) })
+	hired.Go(func() { w.takeDispatches(over, sending) })
 	for range w.Workers {
-		running.Go(func() { w.work(ctx, sending) })
+		w.Release()
 	}
 	w.sweep(ctx)
 	timer := time.AfterFunc(w.Drain, cut)
 	defer timer.Stop()
-	running.Wait()
+	w.retire()
+	close(over)
+	defer time.AfterFunc(endMargin, giveUp).Stop()
+	hired.Wait()
 }
 
-// work handles one entry after the other until ctx ends; sending outlives it.
-func (w *Worker) work(ctx, sending context.Context) {
+// retire waits for every hand to be free, and keeps it so that nothing begins
+// any more. Who has not let go when all that is sent was cut off never will.
+func (w *Worker) retire() {
+	late := time.NewTimer(w.Drain + endMargin)
+	defer late.Stop()
+	for range w.Workers {
+		select {
+		case <-w.free:
+		case <-late.C:
+			return
+		}
+	}
+}
+
+// Release frees a hand.
+func (w *Worker) Release() { w.free <- struct{}{} }
+
+// answerWakes puts a hand on one entry after the other until ctx ends; sending
+// outlives it. An entry without a hand by then waits for the next sweep.
+func (w *Worker) answerWakes(ctx, sending context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case ref := <-w.wakes:
-			if ctx.Err() != nil {
-				return // both were ready; the entry waits for the next sweep
+			select {
+			case <-ctx.Done():
+				return
+			case <-w.free:
+				go func() {
+					defer w.Release()
+					w.deliver(sending, ref)
+				}()
 			}
-			w.deliver(sending, ref)
 		}
 	}
 }

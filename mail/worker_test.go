@@ -282,11 +282,11 @@ func TestAResultOutlastsAnOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				d := newDesk(t, always(nil))
-				d.store.failing["FinishMail"] = idp.ErrUnavailable
+				d.store.failing["FinishMails"] = idp.ErrUnavailable
 				time.AfterFunc(c.outage, func() {
 					d.store.mu.Lock()
 					defer d.store.mu.Unlock()
-					delete(d.store.failing, "FinishMail")
+					delete(d.store.failing, "FinishMails")
 				})
 				d.run(t, 70*time.Second)
 				if state := d.store.state(); state != c.want || len(d.hand.messages) != 1 {
@@ -300,11 +300,11 @@ func TestAResultOutlastsAnOutage(t *testing.T) {
 func TestAResultIsWrittenThoughTheStoreFailsAtFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, always(nil))
-		d.store.failing["FinishMail"] = errors.New("database is locked")
+		d.store.failing["FinishMails"] = errors.New("database is locked")
 		time.AfterFunc(100*time.Millisecond, func() {
 			d.store.mu.Lock()
 			defer d.store.mu.Unlock()
-			delete(d.store.failing, "FinishMail")
+			delete(d.store.failing, "FinishMails")
 		})
 		d.run(t, 3*time.Second)
 		if state := d.store.state(); state != idp.OutboxSent || len(d.hand.messages) != 1 {

@@ -109,7 +109,7 @@ type Users interface {
 
 // Flows are logins in progress.
 type Flows interface {
-	StartFlow(ctx context.Context, n idp.NewFlow) error
+	StartFlow(ctx context.Context, n idp.NewFlow) (idp.Started, error)
 	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
 	FindLink(ctx context.Context, t idp.TenantID, id string) (idp.Link, idp.Flow, error)
 	Resend(ctx context.Context, r idp.Resend) error
@@ -125,7 +125,7 @@ type Flows interface {
 type Outbox interface {
 	ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Duration, now time.Time) (idp.ClaimedMail, error)
 	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
-	FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error
+	FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error)
 	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
 }
 

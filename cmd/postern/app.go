@@ -83,7 +83,7 @@ func (a *app) wireRooms() error {
 	sessions := login.NewSessions(a.store, a.box, public, a.term.clock)
 	var err error
 	a.login, err = login.New(login.Config{
-		PublicURL: public, Store: a.store, Sealer: a.box, Limits: limiter, Waker: a.worker, Sessions: sessions,
+		PublicURL: public, Store: a.store, Sealer: a.box, Limits: limiter, Courier: a.worker, Sessions: sessions,
 		Responder: op.NewResponder(public), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
 	})
 	if err != nil {

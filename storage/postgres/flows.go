@@ -28,32 +28,62 @@ func flowInto(f *idp.Flow) []any {
 	}
 }
 
-// StartFlow writes a flow and its outbox entry together: asked, and queued.
-func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) error {
-	const insert = `WITH flow AS (
+// A mail that leaves at once is written with its link. The link's tombstone
+// outlasts the end of the flow, the last moment at which it can end.
+const (
+	newFlow = `WITH flow AS (
 			INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
 				created_at, expires, next_mail, taken)
 			VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', 0, $8, $9, $10, $11)
-		)
-		INSERT INTO outbox (tenant_id, outbox_id, flow_id, withheld, state, attempt, due, done, expires, created_at)
-		VALUES ($1, $12, $2, $13, 'queued', 0, $14, false, $15, $16)`
+		), mail AS (
+			INSERT INTO outbox (tenant_id, outbox_id, flow_id, withheld, due, done, expires, created_at, state, attempt, lease)
+			VALUES ($1, $12, $2, $13, $14, false, $15, $16, `
+	startQueued     = newFlow + `'queued', 0, NULL) RETURNING tenant_id)` + startedFor
+	startDispatched = newFlow + `'sending', 1, $17) RETURNING tenant_id
+		), link AS (
+			INSERT INTO links (tenant_id, link_id, flow_id, client_id, verifier, outcome, sent_at, expires, forget_at)
+			VALUES ($1, $18, $2, $19, $20, '', $21, $22, greatest($22, $9) + $23::interval)
+		)` + startedFor
+	startedFor = ` SELECT u.disabled IS FALSE, u.disabled IS TRUE FROM mail
+		LEFT JOIN LATERAL (SELECT u.disabled FROM users u WHERE u.tenant_id = $1 AND u.address = $4 LIMIT 1) u ON true`
+)
+
+// StartFlow writes a flow and its outbox entry together: asked, and queued, or
+// being sent where the mail leaves at once.
+func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started, err error) {
+	args, err := startArgs(n)
+	if err != nil {
+		return idp.Started{}, err
+	}
+	query := startQueued
+	if d := n.Dispatch; d != nil {
+		l := d.Link
+		query, args = startDispatched, append(args, instant(l.SentAt.Add(d.Lease)), key(l.ID), string(l.ClientID), digest(l.Verifier),
+			instant(l.SentAt), instant(l.Expires), idp.TombstoneLife)
+	}
+	err = s.row(ctx, []any{boolColumn{&found.UserKnown}, boolColumn{&found.UserDisabled}}, query, args...)
+	return found, err
+}
+
+func startArgs(n idp.NewFlow) ([]any, error) {
 	f, m := n.Flow, n.Mail
 	request, err := document(f.Request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	asked, err := document(f.Asked)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	taken, err := takenDocument(f.Taken)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = s.exec(ctx, insert, key(f.TenantID), key(f.ID), request, string(f.Address), digest(f.Browser), asked, f.Locale,
+	return []any{
+		key(f.TenantID), key(f.ID), request, string(f.Address), digest(f.Browser), asked, f.Locale,
 		instant(f.CreatedAt), instant(f.Expires), instant(f.NextMail), taken,
-		key(m.ID), m.Withheld, instant(m.Due), instant(m.Expires), instant(m.CreatedAt))
-	return err
+		key(m.ID), m.Withheld, instant(m.Due), instant(m.Expires), instant(m.CreatedAt),
+	}, nil
 }
 
 // FindFlow gives a flow, expired or not, or idp.ErrNotFound.

@@ -69,7 +69,10 @@ func (s *shop) ask(address idp.Address) asked {
 	mail := idp.OutboxEntry{
 		TenantID: s.tenant.ID, ID: idp.OutboxID(idp.NewID(now)), FlowID: a.flow, Due: now, Expires: flow.Expires, CreatedAt: now,
 	}
-	s.around("StartFlow", func() { s.must(s.store.StartFlow(ctx, idp.NewFlow{Flow: flow, Mail: mail})) })
+	s.around("StartFlow", func() {
+		_, err := s.store.StartFlow(ctx, idp.NewFlow{Flow: flow, Mail: mail})
+		s.must(err)
+	})
 	s.send(a, idp.MailRef{TenantID: s.tenant.ID, ID: mail.ID})
 	return a
 }
@@ -86,7 +89,10 @@ func (s *shop) send(a asked, ref idp.MailRef) {
 		SentAt: now, Expires: now.Add(10 * time.Minute),
 	}
 	s.around("BeginSending", func() { s.must(s.store.BeginSending(ctx, ref.ID, 1, link, time.Minute)) })
-	s.around("FinishMail", func() { s.must(s.store.FinishMail(ctx, ref, 1, idp.OutboxSent, time.Time{}, now)) })
+	s.around("FinishMails", func() {
+		_, err := s.store.FinishMails(ctx, ref.TenantID, []idp.MailResult{{ID: ref.ID, Attempt: 1, State: idp.OutboxSent, At: now}})
+		s.must(err)
+	})
 }
 
 // completion is an attempt at a flow that wins, if no other has.
@@ -155,6 +161,6 @@ func (s *shop) login(address idp.Address) {
 }
 
 var steps = []string{
-	"TakeHits", "StartFlow", "ClaimMail", "BeginSending", "FinishMail", "FindLink", "FindFlow", "CompleteFlow", "FinishFlow",
+	"TakeHits", "StartFlow", "ClaimMail", "BeginSending", "FinishMails", "FindLink", "FindFlow", "CompleteFlow", "FinishFlow",
 	"FindSession", "RedeemCode", "RotateRefresh", "FindGrant",
 }

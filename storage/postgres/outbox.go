@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"postern/idp"
 )
@@ -72,26 +73,33 @@ func (s *Store) BeginSending(ctx context.Context, id idp.OutboxID, attempt int, 
 	return exactlyOne(rows, err, idp.ErrUsed)
 }
 
-// FinishMail ends this attempt: sent, failed, unknown, dropped, or queued
-// again with a later due time. idp.ErrUsed if the attempt is not this one's any more.
-func (s *Store) FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error {
+// FinishMails ends attempts of one tenant: sent, failed, unknown, dropped, or
+// queued again with a later due time. It gives how many of them were still under
+// way; of the others, somebody else has said what became of them. The commit does
+// not wait for the disk: what a crash takes back looks unknown, which is true.
+func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error) {
 	const again = `UPDATE outbox SET state = 'queued', due = $4, lease = NULL
 		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')`
 	const end = `UPDATE outbox SET state = $4, done = true, lease = NULL, finished_at = $5
-		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')`
-	var rows int64
-	var err error
-	switch state {
-	case idp.OutboxQueued:
-		rows, err = s.exec(ctx, again, named(ref.TenantID), named(ref.ID), attempt, instant(due))
-	case idp.OutboxSent, idp.OutboxFailed, idp.OutboxUnknown, idp.OutboxDropped:
-		rows, err = s.exec(ctx, end, named(ref.TenantID), named(ref.ID), attempt, string(state), instant(now))
-	case idp.OutboxClaimed, idp.OutboxSending:
-		err = fmt.Errorf("an attempt does not end as %q", state)
-	default:
-		err = fmt.Errorf("outbox state %q", state)
+		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')
+		RETURNING set_config('synchronous_commit', 'off', true)`
+	var batch pgx.Batch
+	count := func(tag pgconn.CommandTag) error {
+		written += int(tag.RowsAffected())
+		return nil
 	}
-	return exactlyOne(rows, err, idp.ErrUsed)
+	for _, r := range results {
+		switch {
+		case r.State == idp.OutboxQueued:
+			batch.Queue(again, named(t), named(r.ID), r.Attempt, instant(r.Due)).Exec(count)
+		case r.State.Ends():
+			batch.Queue(end, named(t), named(r.ID), r.Attempt, string(r.State), instant(r.At)).Exec(count)
+		default:
+			return 0, fmt.Errorf("an attempt does not end as %q", r.State)
+		}
+	}
+	err = s.together(ctx, &batch)
+	return written, err
 }
 
 // lapsedAtOnce bounds how many entries one DueMails gives up.

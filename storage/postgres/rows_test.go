@@ -65,7 +65,8 @@ func TestTextThatPostgreSQLCannotHold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			id := idp.FlowID(idp.NewID(now))
 			flow := idp.Flow{TenantID: shop.tenant.ID, ID: id, Request: idp.AuthRequest{ClientID: "app", State: c.state}, Expires: now}
-			shop.must(store.StartFlow(ctx, idp.NewFlow{Flow: flow, Mail: idp.OutboxEntry{ID: idp.OutboxID(idp.NewID(now)), Expires: now}}))
+			_, err := store.StartFlow(ctx, idp.NewFlow{Flow: flow, Mail: idp.OutboxEntry{ID: idp.OutboxID(idp.NewID(now)), Expires: now}})
+			shop.must(err)
 			got, err := store.FindFlow(ctx, shop.tenant.ID, id)
 			shop.must(err)
 			if got.Request.State != c.want {

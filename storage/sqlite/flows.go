@@ -31,20 +31,43 @@ func scanFlow(row scanner) (f idp.Flow, err error) {
 	return f, err
 }
 
-// StartFlow writes a flow and its outbox entry together: asked, and queued.
-func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) error {
+// StartFlow writes a flow and its outbox entry together: asked, and queued, or
+// being sent where the mail leaves at once.
+func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started, err error) {
 	const insert = `INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
 			created_at, expires, next_mail, user_id, session_id, taken)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', 0, ?, ?, ?, '', '', ?)`
+	const query = `SELECT users.disabled IS 0, users.disabled IS 1
+		FROM (SELECT 1) LEFT JOIN users ON users.tenant_id = ? AND users.address = ?`
 	f := n.Flow
-	return s.change(ctx, func(ctx context.Context, q *statements) error {
+	err = s.change(ctx, func(ctx context.Context, q *statements) error {
 		_, err := q.exec(ctx, insert, f.TenantID, f.ID, document{f.Request}, f.Address, f.Browser, document{f.Asked},
 			f.Locale, micros(f.CreatedAt), micros(f.Expires), micros(f.NextMail), document{f.Taken})
 		if err != nil {
 			return err
 		}
-		return queueMail(ctx, q, f.TenantID, f.ID, n.Mail)
+		if err := writeMail(ctx, q, n); err != nil {
+			return err
+		}
+		return q.row(ctx, query, f.TenantID, f.Address).Scan(&found.UserKnown, &found.UserDisabled)
 	})
+	return found, err
+}
+
+// writeMail writes a new flow's mail: queued, or being sent, with its link.
+func writeMail(ctx context.Context, q *statements, n idp.NewFlow) error {
+	const insert = `INSERT INTO outbox (tenant_id, outbox_id, flow_id, withheld, state, attempt, due, done, expires, created_at, lease)
+		VALUES (?, ?, ?, ?, 'sending', 1, ?, 0, ?, ?, ?)`
+	f, m, d := n.Flow, n.Mail, n.Dispatch
+	if d == nil {
+		return queueMail(ctx, q, f.TenantID, f.ID, m)
+	}
+	_, err := q.exec(ctx, insert, f.TenantID, m.ID, f.ID, m.Withheld, micros(m.Due), micros(m.Expires), micros(m.CreatedAt),
+		micros(d.Link.SentAt.Add(d.Lease)))
+	if err != nil {
+		return err
+	}
+	return insertLink(ctx, q, d.Link, f.Expires)
 }
 
 // FindFlow gives a flow, expired or not, or idp.ErrNotFound.

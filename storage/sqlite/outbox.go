@@ -91,28 +91,35 @@ func (s *Store) BeginSending(ctx context.Context, id idp.OutboxID, attempt int, 
 	})
 }
 
-// FinishMail ends this attempt: sent, failed, unknown, dropped, or queued
-// again with a later due time. idp.ErrUsed if the attempt is not this one's any more.
-func (s *Store) FinishMail(ctx context.Context, ref idp.MailRef, attempt int, state idp.OutboxState, due, now time.Time) error {
+// FinishMails ends attempts of one tenant: sent, failed, unknown, dropped, or
+// queued again with a later due time. It gives how many of them were still under
+// way; of the others, somebody else has said what became of them.
+func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error) {
 	const again = `UPDATE outbox SET state = 'queued', due = ?, lease = NULL
 		WHERE tenant_id = ? AND outbox_id = ? AND attempt = ? AND state IN ('claimed', 'sending')`
 	const end = `UPDATE outbox SET state = ?, done = 1, lease = NULL, finished_at = ?
 		WHERE tenant_id = ? AND outbox_id = ? AND attempt = ? AND state IN ('claimed', 'sending')`
-	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		var rows int64
-		var err error
-		switch state {
-		case idp.OutboxQueued:
-			rows, err = q.exec(ctx, again, micros(due), ref.TenantID, ref.ID, attempt)
-		case idp.OutboxSent, idp.OutboxFailed, idp.OutboxUnknown, idp.OutboxDropped:
-			rows, err = q.exec(ctx, end, state, micros(now), ref.TenantID, ref.ID, attempt)
-		case idp.OutboxClaimed, idp.OutboxSending:
-			err = fmt.Errorf("an attempt does not end as %q", state)
-		default:
-			err = fmt.Errorf("outbox state %q", state)
+	err = s.change(ctx, func(ctx context.Context, q *statements) error {
+		written = 0
+		for _, r := range results {
+			var rows int64
+			var err error
+			switch {
+			case r.State == idp.OutboxQueued:
+				rows, err = q.exec(ctx, again, micros(r.Due), t, r.ID, r.Attempt)
+			case r.State.Ends():
+				rows, err = q.exec(ctx, end, r.State, micros(r.At), t, r.ID, r.Attempt)
+			default:
+				err = fmt.Errorf("an attempt does not end as %q", r.State)
+			}
+			if err != nil {
+				return err
+			}
+			written += int(rows)
 		}
-		return exactlyOne(rows, err, idp.ErrUsed)
+		return nil
 	})
+	return written, err
 }
 
 // DueMails finds entries that ClaimMail would give, oldest first. It also

@@ -128,7 +128,7 @@ func asked(t *testing.T, store *sqlite.Store) idp.Completion {
 	for _, err := range []error{
 		store.CreateTenant(t.Context(), idp.Tenant{ID: "t", Slug: "slug", Name: "T", CreatedAt: now}),
 		store.CreateClient(t.Context(), idp.Client{TenantID: "t", ID: "c", CreatedAt: now}),
-		store.StartFlow(t.Context(), idp.NewFlow{Flow: flow, Mail: mail}),
+		start(t, store, idp.NewFlow{Flow: flow, Mail: mail}),
 		claim(t, store),
 		store.BeginSending(t.Context(), "m", 1, link, time.Minute),
 	} {
@@ -140,6 +140,12 @@ func asked(t *testing.T, store *sqlite.Store) idp.Completion {
 		TenantID: "t", LinkID: "l", Verifier: verifier.Digest(), Browser: browser.Digest(), Now: now,
 		User: idp.User{ID: "u", Subject: "s"}, Session: idp.Session{Expires: now.Add(time.Hour)},
 	}
+}
+
+func start(t *testing.T, store *sqlite.Store, n idp.NewFlow) error {
+	t.Helper()
+	_, err := store.StartFlow(t.Context(), n)
+	return err
 }
 
 func claim(t *testing.T, store *sqlite.Store) error {

@@ -138,7 +138,7 @@ func foreignMails(w *world) {
 	w.same(w.b.client, got.Client, "client of their mail")
 	w.same(theirs.flow, got.Flow, "flow of their mail")
 	w.ok(w.store.BeginSending(w.ctx, mine.mail.ID, 1, w.a.newLink("twin", mine), lease), "send mine")
-	w.ok(w.store.FinishMail(w.ctx, mine.mail, 1, idp.OutboxSent, time.Time{}, w.now), "finish mine")
+	w.ok(w.finish(mine.mail, 1, idp.OutboxSent, time.Time{}), "finish mine")
 	w.ok(w.store.BeginSending(w.ctx, theirs.mail.ID, 1, w.b.newLink("twin", theirs), lease), "send theirs")
 }
 

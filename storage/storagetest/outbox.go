@@ -63,7 +63,7 @@ func claimTakesOver(w *world) {
 	// Who had it first can do no more.
 	w.is(idp.ErrUsed, w.store.BeginSending(w.ctx, l.mail.ID, 1, w.a.newLink("late", l), lease), "begin")
 	for _, state := range []idp.OutboxState{idp.OutboxDropped, idp.OutboxQueued} {
-		w.is(idp.ErrUsed, w.store.FinishMail(w.ctx, l.mail, 1, state, w.now, w.now), "finish")
+		w.is(idp.ErrUsed, w.finish(l.mail, 1, state, w.now), "finish")
 	}
 }
 

@@ -114,7 +114,8 @@ func (s *side) startAs(name string, change func(*idp.NewFlow)) (login, error) {
 	n := s.newFlow(name, l.browser)
 	change(&n)
 	l.flow, l.mail = n.Flow, idp.MailRef{TenantID: s.id, ID: n.Mail.ID}
-	return l, s.w.store.StartFlow(s.w.ctx, n)
+	_, err := s.w.store.StartFlow(s.w.ctx, n)
+	return l, err
 }
 
 // send starts a flow and brings its mail out.
@@ -143,7 +144,7 @@ func (s *side) deliver(ref idp.MailRef, link idp.Link) {
 	w.ok(err, "claim mail")
 	attempt := claimed.Entry.Attempt
 	w.ok(w.store.BeginSending(w.ctx, ref.ID, attempt, link, time.Minute), "begin sending")
-	w.ok(w.store.FinishMail(w.ctx, ref, attempt, idp.OutboxSent, time.Time{}, w.now), "finish mail")
+	w.ok(w.finish(ref, attempt, idp.OutboxSent, time.Time{}), "finish mail")
 }
 
 // completion is an attempt that wins.
