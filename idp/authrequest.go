@@ -26,6 +26,10 @@ type AuthRequest struct {
 	Resource      []string  `json:"resource,omitempty"`
 	Claims        string    `json:"claims,omitempty"` // as sent (OpenID Connect Core §5.5)
 	ReceivedAt    time.Time `json:"received_at"`
+	// Pushed names the pushed request that this one is, if any (RFC 9126).
+	Pushed string `json:"pushed,omitempty"`
+	// DPoPKey is the thumbprint of the key that has to redeem the code (RFC 9449 §10).
+	DPoPKey string `json:"dpop_jkt,omitempty"`
 }
 
 // HasScope tells whether a scope was asked for.

@@ -13,6 +13,8 @@ var (
 	ErrExpired = errors.New("expired")
 	// ErrUsed: it works once, and that was before.
 	ErrUsed = errors.New("used already")
+	// ErrReplayed: what came with it may be presented once, and was before.
+	ErrReplayed = errors.New("presented before")
 	// ErrMismatch: it exists, but was presented by the wrong party or with the wrong companion.
 	ErrMismatch = errors.New("does not belong together")
 	// ErrExhausted: no attempt is left.

@@ -23,6 +23,9 @@ type Grant struct {
 	// Refresh is the digest of the current refresh token, zero if there is none.
 	Refresh        Digest
 	RefreshExpires time.Time
+	// BoundTo names the key that a public client's refresh tokens are bound to
+	// (Confirmation.Name), empty where none is.
+	BoundTo string
 
 	CreatedAt time.Time
 	// Expires is when no token of the grant can be alive and the row may be swept.
@@ -62,6 +65,13 @@ type Redemption struct {
 	RedirectURI string
 	// Challenge is S256 of the code_verifier, empty if none was sent.
 	Challenge string
+	// DPoPKey is the thumbprint of the key that the client proved, if any. It must
+	// be the request's, where the request named one.
+	DPoPKey string
+	// BindTo is what the refresh token is bound to, if anything.
+	BindTo string
+	// Once is noted in the same step; ErrReplayed if it was before.
+	Once Once
 	// Refresh, if set, becomes the grant's refresh token, provided that the
 	// grant's request asked for one.
 	Refresh Digest
@@ -77,13 +87,40 @@ type Rotation struct {
 	// replaces it; under the stored salt it answers an honest double-send.
 	Presented Secret
 	Salt      Secret
-	Now       time.Time
+	// BoundTo names the key that the client proved, if any. It must be the one
+	// that the tokens are bound to, where they are.
+	BoundTo string
+	// Stay leaves the current token in place: it is answered with itself.
+	Stay bool
+	// Once is noted in the same step; ErrReplayed if it was before.
+	Once Once
+	Now  time.Time
 }
 
 // Rotated is a rotation's answer. Salt is the one to derive the next token
 // with: the offered one, or the stored one for a double-send within the grace.
+// It means nothing where the token stays.
 type Rotated struct {
 	Grant Grant
 	User  User
 	Salt  Secret
+}
+
+// Confirmation names the key that whoever presents a token has to prove (RFC
+// 7800 §3.1). The zero value is none: the token is its bearer's.
+type Confirmation struct {
+	JKT string `json:"jkt,omitempty"`      // by DPoP (RFC 9449 §6.1)
+	X5T string `json:"x5t#S256,omitempty"` // by a client certificate (RFC 8705 §3.1)
+}
+
+// Name is the key in one word, empty for none.
+func (c Confirmation) Name() string {
+	switch {
+	case c.JKT != "":
+		return "jkt:" + c.JKT
+	case c.X5T != "":
+		return "x5t:" + c.X5T
+	default:
+		return ""
+	}
 }

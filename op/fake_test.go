@@ -170,9 +170,39 @@ func (s *fakeStore) FindRequest(_ context.Context, t idp.TenantID, id string) (i
 	return r, nil
 }
 
+// noteOnce is the contract's: the caller holds the lock.
+func (s *fakeStore) noteOnce(t idp.TenantID, o idp.Once) error {
+	if o.IsZero() {
+		return nil
+	}
+	name := string(t) + o.Kind
+	o.Digest.MAC(func(sum []byte) { name += string(sum) })
+	if s.once[name] {
+		return idp.ErrReplayed
+	}
+	if s.once == nil {
+		s.once = map[string]bool{}
+	}
+	s.once[name] = true
+	return nil
+}
+
+func (s *fakeStore) UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error) {
+	s.mu.Lock()
+	err := s.noteOnce(t, o)
+	s.mu.Unlock()
+	if err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	return s.FindGrant(ctx, t, id, now)
+}
+
 func (s *fakeStore) CreateGrant(_ context.Context, g idp.Grant) error {
 	defer s.mu.Unlock()
 	if err := s.lock(); err != nil {
+		return err
+	}
+	if err := s.noteOnce(g.TenantID, g.Spends()); err != nil {
 		return err
 	}
 	s.grants[g.ID] = &fakeGrant{Grant: g}
@@ -188,7 +218,8 @@ func (s *fakeStore) RedeemCode(_ context.Context, r idp.Redemption) (idp.Grant, 
 	switch {
 	case !ok || g.TenantID != r.TenantID || !g.Code.Equal(r.Code):
 		return idp.Grant{}, idp.User{}, idp.ErrNotFound
-	case g.ClientID != r.ClientID || g.Request.RedirectURI != r.RedirectURI || g.Request.CodeChallenge != r.Challenge:
+	case g.ClientID != r.ClientID || g.Request.RedirectURI != r.RedirectURI || g.Request.CodeChallenge != r.Challenge,
+		g.Request.DPoPKey != "" && g.Request.DPoPKey != r.DPoPKey:
 		return idp.Grant{}, idp.User{}, idp.ErrMismatch
 	case g.CodeUsed:
 		g.Revoked = true
@@ -196,9 +227,12 @@ func (s *fakeStore) RedeemCode(_ context.Context, r idp.Redemption) (idp.Grant, 
 	case !r.Now.Before(g.CodeExpires):
 		return idp.Grant{}, idp.User{}, idp.ErrExpired
 	}
+	if err := s.noteOnce(r.TenantID, r.Once); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
 	g.CodeUsed = true
 	if g.Request.Offline() && !r.Refresh.IsZero() {
-		g.Refresh, g.RefreshExpires = r.Refresh, r.Now.Add(idp.RefreshTokenLife)
+		g.Refresh, g.RefreshExpires, g.BoundTo = r.Refresh, r.Now.Add(idp.RefreshTokenLife), r.BindTo
 	}
 	return g.Grant, s.users[g.UserID], nil
 }
@@ -212,13 +246,19 @@ func (s *fakeStore) RotateRefresh(_ context.Context, r idp.Rotation) (idp.Rotate
 	switch {
 	case !ok || g.TenantID != r.TenantID || g.Revoked || g.Refresh.IsZero():
 		return idp.Rotated{}, idp.ErrNotFound
-	case g.ClientID != r.ClientID:
+	case g.ClientID != r.ClientID, g.BoundTo != "" && g.BoundTo != r.BoundTo:
 		return idp.Rotated{}, idp.ErrMismatch
 	case !r.Now.Before(g.RefreshExpires):
 		return idp.Rotated{}, idp.ErrExpired
 	case g.Refresh.Equal(r.Presented.Digest()):
+		if err := s.noteOnce(r.TenantID, r.Once); err != nil {
+			return idp.Rotated{}, err
+		}
 		g.previous, g.salt, g.rotatedAt = g.Refresh, r.Salt, r.Now
-		g.Refresh, g.RefreshExpires = r.Presented.Successor(r.Salt).Digest(), r.Now.Add(idp.RefreshTokenLife)
+		g.RefreshExpires = r.Now.Add(idp.RefreshTokenLife)
+		if !r.Stay {
+			g.Refresh = r.Presented.Successor(r.Salt).Digest()
+		}
 	case g.previous.Equal(r.Presented.Digest()) && r.Now.Sub(g.rotatedAt) <= idp.RefreshGrace:
 	default:
 		g.Revoked = true

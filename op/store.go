@@ -23,22 +23,29 @@ type Store interface {
 	// which carries its time.
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
 	// CreateGrant writes a grant that stands on a session already open.
+	// idp.ErrReplayed, and nothing is written, where the pushed request that it
+	// answers has given a code before.
 	CreateGrant(ctx context.Context, g idp.Grant) error
 	// RedeemCode consumes an authorization code if code, client, redirect URI and
 	// challenge are the grant's, sets the refresh token, and gives grant and user.
 	// Exactly one caller wins: idp.ErrNotFound, ErrMismatch, ErrExpired, ErrUsed.
 	// ErrUsed has revoked the grant and appended the audit event (RFC 6749
-	// §4.1.2); other errors change nothing.
+	// §4.1.2); other errors change nothing. r.Once is noted with what succeeds;
+	// ErrReplayed if it was before.
 	RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, idp.User, error)
 	// RotateRefresh replaces the current refresh token by its successor, or
 	// answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
 	// (also revoked grants), ErrMismatch (another client's), ErrExpired, ErrUsed:
 	// an older token, which has revoked the grant and appended the audit event.
+	// r.Once is noted with what succeeds; ErrReplayed if it was before.
 	RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error)
 	// FindGrant gives a grant and its user if its tokens count at now: neither
 	// revoked nor expired, the user not disabled, and the session alive unless the
 	// grant is offline. idp.ErrNotFound otherwise.
 	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
+	// UseGrant is FindGrant for who presents, along with a token, what may be
+	// presented once: idp.ErrReplayed if it was before.
+	UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error)
 	// SessionClients gives the clients that want to hear of a session's end.
 	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
 	// FindConsent gives what a user has agreed to for a client, or idp.ErrNotFound.

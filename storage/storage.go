@@ -154,6 +154,7 @@ type Grants interface {
 	RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, idp.User, error)
 	RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error)
 	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
+	UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error)
 	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
 }
 

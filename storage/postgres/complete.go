@@ -55,8 +55,8 @@ const (
 			SELECT $1, $19, f.request ->> 'client_id', u.user_id, $7, f.request, $14, $15, $16,
 				$20, $21, false, $22, $23, false, $24
 			FROM u JOIN f ON true WHERE $19::uuid IS NOT NULL
-			RETURNING session_id, client_id
-		), knowing AS (` + knowing + `$17 FROM granted` + knowers + `), inherited AS (
+			RETURNING session_id, client_id, request, created_at
+		), ` + spent + `, knowing AS (` + knowing + `$17 FROM granted` + knowers + `), inherited AS (
 			INSERT INTO session_clients (tenant_id, session_id, client_id, sid, expires)
 			SELECT $1, $7, k.client_id, k.sid, $17 FROM replaced
 			JOIN session_clients k ON k.tenant_id = $1 AND k.session_id = replaced.session_id

@@ -42,6 +42,8 @@ func translate(err error) error {
 	}
 	code := codeOf(err)
 	switch {
+	case code == uniqueViolation && replayed(err):
+		return fmt.Errorf("%w: %w", idp.ErrReplayed, err)
 	case code == uniqueViolation:
 		return fmt.Errorf("%w: %w", idp.ErrConflict, err)
 	case code == notText, code == notTextDoc:
@@ -51,6 +53,13 @@ func translate(err error) error {
 	default:
 		return err
 	}
+}
+
+// replayed tells that a statement failed for what it noted as used, which was
+// noted before. On Citus the constraint has its shard's number in its name.
+func replayed(err error) bool {
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(failed.ConstraintName, "used_once_pkey") || strings.Contains(failed.Message, `"used_once_pkey`))
 }
 
 // codeOf gives an error's SQLSTATE, empty if it did not come from the server.

@@ -31,8 +31,8 @@ func (s *Store) FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g
 			SELECT $1, $4, f.request ->> 'client_id', s.user_id, s.session_id, f.request, s.auth_time, s.acr, s.amr,
 				$5, $6, false, $7, $8, false, $9
 			FROM won JOIN f ON true JOIN s ON true WHERE $4::uuid IS NOT NULL
-			RETURNING session_id, client_id
-		), knowing AS (` + knowing + `s.expires FROM granted JOIN s ON true` + knowers + `)
+			RETURNING session_id, client_id, request, created_at
+		), ` + spent + `, knowing AS (` + knowing + `s.expires FROM granted JOIN s ON true` + knowers + `)
 		SELECT won.flow_id IS NOT NULL, ` + flowColumns + `, ` + sessionColumns + `, ` + userColumns + `
 		FROM f LEFT JOIN s ON true LEFT JOIN u ON true LEFT JOIN won ON true`
 	var done idp.Completed

@@ -35,7 +35,7 @@ func (a *redeeming) into() []any {
 // Exactly one caller wins: idp.ErrNotFound (also where the person has signed
 // out meanwhile), ErrMismatch, ErrExpired, ErrUsed. ErrUsed has revoked the
 // grant and appended the audit event (RFC 6749 §4.1.2); other errors change
-// nothing.
+// nothing. r.Once is noted with what succeeds; ErrReplayed if it was before.
 //
 // The winner and whoever presents the right code again make the same UPDATE:
 // it revokes the grant if, on the newest row, the code was used before.
@@ -43,7 +43,8 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 	const update = `WITH u AS (
 			SELECT u.*, coalesce(sha256(g.code || $4) = $5, false) AS right_code, g.client_id = $6 AS own,
 				g.code_used, g.revoked, ` + signedIn + ` AS signed_in,
-				g.request ->> 'redirect_uri' = $7 AND coalesce(g.request ->> 'code_challenge', '') = $8 AS fits,
+				g.request ->> 'redirect_uri' = $7 AND coalesce(g.request ->> 'code_challenge', '') = $8
+					AND coalesce(g.request ->> 'dpop_jkt', '') IN ('', $16) AS fits,
 				g.code_expires > $3 AND g.expires > $3 AS in_time,
 				g.request -> 'scope' ? 'offline_access' AND $9::bytea IS NOT NULL AS offline,
 				coalesce(heir.session_id, g.session_id) AS session_id
@@ -53,6 +54,7 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 			UPDATE grants g SET code_used = true, revoked = g.code_used,
 				refresh = CASE WHEN u.offline AND NOT g.code_used THEN $9 ELSE g.refresh END,
 				refresh_expires = CASE WHEN u.offline AND NOT g.code_used THEN $10 ELSE g.refresh_expires END,
+				bound_to = CASE WHEN u.offline AND NOT g.code_used THEN $17 ELSE g.bound_to END,
 				expires = greatest(g.expires, CASE WHEN u.offline THEN $10 ELSE $11 END),
 				sweep_day = greatest(g.sweep_day, CASE WHEN u.offline THEN $12::int ELSE $13::int END)
 			FROM u
@@ -62,6 +64,9 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 		), noted AS (
 			INSERT INTO audit_events (` + eventColumns + `)
 			SELECT $1, $14, $3, $15, g.user_id, g.client_id, '' FROM g WHERE g.revoked
+		), once AS (
+			INSERT INTO used_once (tenant_id, kind, digest, expires)
+			SELECT $1, $18, $19, $20 FROM g WHERE NOT g.revoked AND $19::bytea IS NOT NULL
 		)
 		SELECT u.right_code, u.own, u.code_used, u.revoked, u.disabled, u.signed_in, u.fits, u.in_time,
 			g.grant_id IS NOT NULL, ` + grantColumns + `, u.session_id, ` + userColumns + `
@@ -72,7 +77,7 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 	err := s.row(ctx, a.into(), update, named(r.TenantID), named(r.GrantID), instant(r.Now), code.nonce, code.want,
 		string(r.ClientID), r.RedirectURI, r.Challenge, digest(r.Refresh),
 		instant(refreshUntil), instant(accessUntil), sweepDay(refreshUntil), sweepDay(accessUntil),
-		key(reuse.ID), string(reuse.Kind))
+		key(reuse.ID), string(reuse.Kind), r.DPoPKey, r.BindTo, r.Once.Kind, digest(r.Once.Digest), instant(r.Once.Expires))
 	if err == nil {
 		err = a.refusal()
 	}

@@ -30,8 +30,10 @@ func (a *rotating) into() []any {
 
 // RotateRefresh replaces the current refresh token by its successor, or
 // answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
-// (also revoked grants), ErrMismatch (another client's), ErrExpired, ErrUsed:
-// an older token, which has revoked the grant and appended the audit event.
+// (also revoked grants), ErrMismatch (another client's, or bound to another
+// key), ErrExpired, ErrUsed: an older token, which has revoked the grant and
+// appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
+// it was before.
 //
 // All three are one UPDATE, decided on the newest row: of two that present the
 // current token at once, the second finds it to be the previous one, and gets
@@ -40,7 +42,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 	const (
 		current = `sha256(g.refresh || $4) = $5`
 		update  = `WITH u AS (
-			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AS own, g.refresh_expires > $3 AS in_time
+			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AND g.bound_to IN ('', $14) AS own, g.refresh_expires > $3 AS in_time
 			FROM grants g` + userOfGrant + `
 			WHERE g.tenant_id = $1 AND g.grant_id = $2
 		), g AS (
@@ -60,16 +62,23 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 		), noted AS (
 			INSERT INTO audit_events (` + eventColumns + `)
 			SELECT $1, $12, $3, $13, g.user_id, g.client_id, '' FROM g WHERE g.revoked
+		), once AS (
+			INSERT INTO used_once (tenant_id, kind, digest, expires)
+			SELECT $1, $15, $16, $17 FROM g WHERE NOT g.revoked AND $16::bytea IS NOT NULL
 		)
 		SELECT u.revoked, u.family, u.own, u.in_time, g.grant_id IS NOT NULL, g.salt, ` + grantColumns + `, ` + userColumns + `
 		FROM u LEFT JOIN g ON true`
 	)
 	presented, next := blind(r.Presented.Digest()), r.Presented.Successor(r.Salt).Digest()
+	if r.Stay {
+		next = r.Presented.Digest()
+	}
 	until, reuse := r.Now.Add(idp.RefreshTokenLife), event(r.TenantID, r.Now, idp.EventTokenReuse)
 	var a rotating
 	err := s.row(ctx, a.into(), update, named(r.TenantID), named(r.GrantID), instant(r.Now), presented.nonce, presented.want,
 		string(r.ClientID), digest(next), r.Salt.Bytes(), instant(until), sweepDay(until),
-		instant(r.Now.Add(-idp.RefreshGrace)), key(reuse.ID), string(reuse.Kind))
+		instant(r.Now.Add(-idp.RefreshGrace)), key(reuse.ID), string(reuse.Kind),
+		r.BoundTo, r.Once.Kind, digest(r.Once.Digest), instant(r.Once.Expires))
 	if err == nil {
 		err = a.refusal()
 	}

@@ -9,7 +9,7 @@ import (
 
 const grantColumns = `grants.tenant_id, grants.grant_id, grants.client_id, grants.user_id, grants.session_id,
 	grants.request, grants.auth_time, grants.acr, grants.amr, grants.code, grants.code_expires, grants.code_used,
-	grants.refresh, grants.refresh_expires, grants.created_at, grants.expires, grants.revoked`
+	grants.refresh, grants.refresh_expires, grants.bound_to, grants.created_at, grants.expires, grants.revoked`
 
 func grantInto(g *idp.Grant) []any {
 	return []any{
@@ -23,6 +23,7 @@ func grantInto(g *idp.Grant) []any {
 		&g.CodeUsed,
 		&g.Refresh,
 		timeColumn{&g.RefreshExpires},
+		&g.BoundTo,
 		timeColumn{&g.CreatedAt},
 		timeColumn{&g.Expires},
 		&g.Revoked,
@@ -67,16 +68,29 @@ func (s *Store) CreateGrant(ctx context.Context, g idp.Grant) error {
 
 func insertGrant(ctx context.Context, q *statements, g idp.Grant) error {
 	const insert = `INSERT INTO grants (tenant_id, grant_id, client_id, user_id, session_id, request, auth_time, acr, amr,
-			code, code_expires, code_used, refresh, refresh_expires, created_at, expires, revoked, sweep_day)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+			code, code_expires, code_used, refresh, refresh_expires, bound_to, created_at, expires, revoked, sweep_day)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 	_, err := q.exec(ctx, insert, g.TenantID, g.ID, g.ClientID, g.UserID, g.SessionID,
 		document{g.Request}, micros(g.AuthTime), g.ACR, document{g.AMR},
-		g.Code, micros(g.CodeExpires), g.CodeUsed, g.Refresh, micros(g.RefreshExpires),
+		g.Code, micros(g.CodeExpires), g.CodeUsed, g.Refresh, micros(g.RefreshExpires), g.BoundTo,
 		micros(g.CreatedAt), micros(g.Expires), g.Revoked, sweepDay(g.Expires))
 	if err != nil {
 		return err
 	}
+	if err := noteOnce(ctx, q, g.TenantID, g.Spends()); err != nil {
+		return err
+	}
 	return noteClient(ctx, q, g)
+}
+
+// noteOnce notes what came with a step; ErrReplayed, which undoes the step, if
+// it was there before.
+func noteOnce(ctx context.Context, q *statements, t idp.TenantID, o idp.Once) error {
+	if o.IsZero() {
+		return nil
+	}
+	rows, err := q.exec(ctx, insertOnce, t, o.Kind, o.Digest, micros(o.Expires))
+	return exactlyOne(rows, err, idp.ErrReplayed)
 }
 
 // FindGrant gives a grant and its user if its tokens count at now: neither
@@ -93,6 +107,16 @@ func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, n
 		return idp.Grant{}, idp.User{}, idp.ErrNotFound
 	}
 	return r.grant, r.user, nil
+}
+
+// UseGrant is FindGrant for who presents, along with a token, what may be
+// presented once: idp.ErrReplayed if it was before.
+func (s *Store) UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error) {
+	err := s.change(ctx, func(ctx context.Context, q *statements) error { return noteOnce(ctx, q, t, o) })
+	if err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	return s.FindGrant(ctx, t, id, now)
 }
 
 // RevokeGrant ends all tokens of a grant of this client; a grant that is not

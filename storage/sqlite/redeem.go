@@ -11,7 +11,7 @@ import (
 // Exactly one caller wins: idp.ErrNotFound (also where the person has signed
 // out meanwhile), ErrMismatch, ErrExpired, ErrUsed. ErrUsed has revoked the
 // grant and appended the audit event (RFC 6749 §4.1.2); other errors change
-// nothing.
+// nothing. r.Once is noted with what succeeds; ErrReplayed if it was before.
 func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, idp.User, error) {
 	var row grantRow
 	err := s.change(ctx, func(ctx context.Context, q *statements) (err error) {
@@ -40,20 +40,24 @@ func redeem(ctx context.Context, q *statements, r idp.Redemption, row grantRow) 
 		return g, revokeReused(ctx, q, g, idp.EventCodeReuse, r.Now)
 	case g.Revoked, row.user.Disabled, !row.sessionAlive(r.Now):
 		return g, idp.ErrNotFound
-	case g.Request.RedirectURI != r.RedirectURI, g.Request.CodeChallenge != r.Challenge:
+	case g.Request.RedirectURI != r.RedirectURI, g.Request.CodeChallenge != r.Challenge,
+		g.Request.DPoPKey != "" && g.Request.DPoPKey != r.DPoPKey:
 		return g, idp.ErrMismatch
 	case !r.Now.Before(g.CodeExpires), !r.Now.Before(g.Expires):
 		return g, idp.ErrExpired
 	}
+	if err := noteOnce(ctx, q, g.TenantID, r.Once); err != nil {
+		return g, err
+	}
 	g.CodeUsed = true
 	g.Expires = latest(g.Expires, r.Now.Add(idp.AccessTokenLife))
 	if g.Request.Offline() && !r.Refresh.IsZero() {
-		g.Refresh, g.RefreshExpires = r.Refresh, r.Now.Add(idp.RefreshTokenLife)
+		g.Refresh, g.RefreshExpires, g.BoundTo = r.Refresh, r.Now.Add(idp.RefreshTokenLife), r.BindTo
 		g.Expires = latest(g.Expires, g.RefreshExpires)
 	}
-	const update = `UPDATE grants SET code_used = 1, refresh = ?, refresh_expires = ?, expires = ?, sweep_day = ?
+	const update = `UPDATE grants SET code_used = 1, refresh = ?, refresh_expires = ?, bound_to = ?, expires = ?, sweep_day = ?
 		WHERE tenant_id = ? AND grant_id = ? AND code_used = 0 AND revoked = 0`
-	rows, err := q.exec(ctx, update, g.Refresh, micros(g.RefreshExpires), micros(g.Expires), sweepDay(g.Expires),
+	rows, err := q.exec(ctx, update, g.Refresh, micros(g.RefreshExpires), g.BoundTo, micros(g.Expires), sweepDay(g.Expires),
 		g.TenantID, g.ID)
 	return g, exactlyOne(rows, err, idp.ErrUsed)
 }

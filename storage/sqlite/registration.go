@@ -40,11 +40,12 @@ func (s *Store) SpendRegistrationToken(ctx context.Context, t idp.TenantID, id s
 	})
 }
 
+const insertOnce = `INSERT INTO used_once (tenant_id, kind, digest, expires) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
+
 // UseOnce notes something that may be presented once; idp.ErrUsed the second time.
 func (s *Store) UseOnce(ctx context.Context, t idp.TenantID, kind string, d idp.Digest, expires time.Time) error {
-	const insert = `INSERT INTO used_once (tenant_id, kind, digest, expires) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		rows, err := q.exec(ctx, insert, t, kind, d, micros(expires))
+		rows, err := q.exec(ctx, insertOnce, t, kind, d, micros(expires))
 		return exactlyOne(rows, err, idp.ErrUsed)
 	})
 }

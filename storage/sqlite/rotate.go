@@ -8,8 +8,10 @@ import (
 
 // RotateRefresh replaces the current refresh token by its successor, or
 // answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
-// (also revoked grants), ErrMismatch (another client's), ErrExpired, ErrUsed:
-// an older token, which has revoked the grant and appended the audit event.
+// (also revoked grants), ErrMismatch (another client's, or bound to another
+// key), ErrExpired, ErrUsed: an older token, which has revoked the grant and
+// appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
+// it was before.
 func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
 	var done idp.Rotated
 	err := s.change(ctx, func(ctx context.Context, q *statements) error {
@@ -31,15 +33,18 @@ func rotate(ctx context.Context, q *statements, r idp.Rotation, row grantRow) (i
 	switch {
 	case g.Revoked, g.Refresh.IsZero(), row.user.Disabled:
 		return idp.Rotated{}, idp.ErrNotFound
-	case g.ClientID != r.ClientID:
+	case g.ClientID != r.ClientID, g.BoundTo != "" && g.BoundTo != r.BoundTo:
 		return idp.Rotated{}, idp.ErrMismatch
 	case !r.Now.Before(g.RefreshExpires):
 		return idp.Rotated{}, idp.ErrExpired
 	case g.Refresh.Equal(presented):
+		if err := noteOnce(ctx, q, g.TenantID, r.Once); err != nil {
+			return idp.Rotated{}, err
+		}
 		g, err := succeed(ctx, q, r, g)
 		return idp.Rotated{Grant: g, User: row.user, Salt: r.Salt}, err
 	case row.previous.Equal(presented) && r.Now.Before(row.refreshedAt.Add(idp.RefreshGrace)):
-		return idp.Rotated{Grant: g, User: row.user, Salt: row.salt}, nil
+		return idp.Rotated{Grant: g, User: row.user, Salt: row.salt}, noteOnce(ctx, q, g.TenantID, r.Once)
 	default:
 		return idp.Rotated{}, revokeReused(ctx, q, g, idp.EventTokenReuse, r.Now)
 	}
@@ -51,7 +56,9 @@ func succeed(ctx context.Context, q *statements, r idp.Rotation, g idp.Grant) (i
 			expires = ?, sweep_day = ?
 		WHERE tenant_id = ? AND grant_id = ? AND refresh = ? AND revoked = 0`
 	current := g.Refresh
-	g.Refresh = r.Presented.Successor(r.Salt).Digest()
+	if !r.Stay {
+		g.Refresh = r.Presented.Successor(r.Salt).Digest()
+	}
 	g.RefreshExpires = r.Now.Add(idp.RefreshTokenLife)
 	g.Expires = latest(g.Expires, g.RefreshExpires)
 	rows, err := q.exec(ctx, update, g.Refresh, current, r.Salt.Bytes(), micros(r.Now), micros(g.RefreshExpires),

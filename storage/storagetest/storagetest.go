@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"grants":   grantCases,
 		"redeem":   redeemCases,
 		"rotate":   rotateCases,
+		"once":     onceCases,
 		"keys":     keyCases,
 		"limits":   limitCases,
 		"sweep":    sweepCases,
