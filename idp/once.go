@@ -31,5 +31,8 @@ func (g Grant) Spends() Once {
 	if g.Request.Pushed == "" {
 		return Once{}
 	}
-	return Once{Kind: OncePushed, Digest: DigestOf([]byte(g.Request.Pushed)), Expires: g.CreatedAt.Add(PushedKept)}
+	return Once{Kind: OncePushed, Digest: PushedDigest(g.Request.Pushed), Expires: g.CreatedAt.Add(PushedKept)}
 }
+
+// PushedDigest is what is noted of a pushed request.
+func PushedDigest(id string) Digest { return DigestOf([]byte(id)) }

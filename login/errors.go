@@ -59,6 +59,8 @@ func refusalOf(err error) *refusal {
 	switch {
 	case errors.As(err, &f):
 		return f
+	case errors.Is(err, idp.ErrReplayed): // what the app asked for has been answered by another login
+		return &refusal{status: http.StatusBadRequest, cause: err, body: templates.Fault{Key: "expired_request"}}
 	case errors.Is(err, idp.ErrUnavailable):
 		return &refusal{
 			status: http.StatusServiceUnavailable, retryIn: retrySoon, cause: err,

@@ -33,6 +33,16 @@ type accessClaims struct {
 	Session  idp.SessionID `json:"sid,omitempty"`
 	Sealed   string        `json:"gid,omitempty"`
 	GrantID  idp.GrantID   `json:"-"`
+
+	Confirmation *idp.Confirmation `json:"cnf,omitempty"`
+}
+
+// confirmation is the key that has to come with the token, if any.
+func (c accessClaims) confirmation() idp.Confirmation {
+	if c.Confirmation == nil {
+		return idp.Confirmation{}
+	}
+	return *c.Confirmation
 }
 
 // own tells a client's own token: it stands on no grant, only on the client.
@@ -159,7 +169,9 @@ func (p *Provider) readAccess(ctx context.Context, t idp.TenantID, token string)
 
 // standing gives what an access token stands on, or errNoToken where that is
 // gone: revoked, signed out, disabled.
-func (p *Provider) standing(ctx context.Context, claims accessClaims) (idp.Grant, idp.User, error) {
+//
+// A proof that came along is noted with it; ErrReplayed if it was seen before.
+func (p *Provider) standing(ctx context.Context, claims accessClaims, key *proof) (idp.Grant, idp.User, error) {
 	c, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, claims.ClientID)
 	if errors.Is(err, idp.ErrNotFound) {
 		return idp.Grant{}, idp.User{}, errors.Join(errNoToken, err)
@@ -171,9 +183,9 @@ func (p *Provider) standing(ctx context.Context, claims accessClaims) (idp.Grant
 		if !c.AllowsGrant(idp.GrantClientCredentials) {
 			return idp.Grant{}, idp.User{}, errNoToken
 		}
-		return idp.Grant{}, idp.User{}, nil
+		return idp.Grant{}, idp.User{}, p.noteProof(ctx, key)
 	}
-	g, user, err := p.store.FindGrant(ctx, idp.TenantOf(ctx).ID, claims.GrantID, p.clock())
+	g, user, err := p.grantOf(ctx, claims.GrantID, key)
 	if errors.Is(err, idp.ErrNotFound) {
 		return idp.Grant{}, idp.User{}, errors.Join(errNoToken, err)
 	}
@@ -184,4 +196,12 @@ func (p *Provider) standing(ctx context.Context, claims accessClaims) (idp.Grant
 		return idp.Grant{}, idp.User{}, errNoToken
 	}
 	return g, user, nil
+}
+
+func (p *Provider) grantOf(ctx context.Context, id idp.GrantID, key *proof) (idp.Grant, idp.User, error) {
+	tenant, now := idp.TenantOf(ctx).ID, p.clock()
+	if key == nil {
+		return p.store.FindGrant(ctx, tenant, id, now)
+	}
+	return p.store.UseGrant(ctx, tenant, id, key.once, now)
 }

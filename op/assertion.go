@@ -24,8 +24,6 @@ const (
 	// leeway is how far a client's clock may be ahead of ours.
 	leeway = 60 * time.Second
 	maxJTI = 512
-	// onceAssertion is the kind under which a jti is kept.
-	onceAssertion = "client-assertion"
 )
 
 // assertion is what a client says of itself (RFC 7523 §3).
@@ -76,8 +74,7 @@ func assertionAlgs(c idp.Client) []jose.SignatureAlgorithm {
 	var out []jose.SignatureAlgorithm
 	for _, alg := range idp.AssertionAlgs {
 		registered := c.Metadata.AssertionAlg == "" || c.Metadata.AssertionAlg.Usual() == alg.Usual()
-		profiled := c.Metadata.Profile != idp.ProfileFAPI2 || slices.Contains([]idp.Alg{idp.PS256, idp.ES256, idp.EdDSA}, alg.Usual())
-		if registered && profiled {
+		if registered && profiled(c, alg) {
 			out = append(out, jose.SignatureAlgorithm(alg))
 		}
 	}
@@ -110,7 +107,7 @@ func (p *Provider) proveAssertion(ctx context.Context, c idp.Client, a signedAss
 		return err
 	}
 	jti := idp.DigestOf([]byte(string(c.ID) + "\x00" + a.claims.ID))
-	err = p.store.UseOnce(ctx, idp.TenantOf(ctx).ID, onceAssertion, jti, expires)
+	err = p.store.UseOnce(ctx, idp.TenantOf(ctx).ID, idp.OnceAssertion, jti, expires)
 	if errors.Is(err, idp.ErrUsed) {
 		return fmt.Errorf("%w: jti: %w", errAssertion, err)
 	}
@@ -152,7 +149,7 @@ func (p *Provider) addressed(ctx context.Context, c idp.Client, raw json.RawMess
 	if json.Unmarshal(raw, &aud) != nil {
 		return false
 	}
-	return aud.has(issuer) || slices.ContainsFunc([]string{pathToken, pathIntrospect, pathRevoke}, func(path string) bool {
+	return aud.has(issuer) || slices.ContainsFunc([]string{pathToken, pathPush, pathIntrospect, pathRevoke}, func(path string) bool {
 		return aud.has(issuer + path)
 	})
 }

@@ -165,6 +165,9 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, req idp.AuthReq
 		Code: code.Secret.Digest(), CodeExpires: now.Add(idp.CodeLife),
 		CreatedAt: now, Expires: now.Add(life),
 	})
+	if errors.Is(err, idp.ErrReplayed) {
+		return unknownPushed(err)
+	}
 	if err != nil {
 		return &clientError{req, fmt.Errorf("create grant: %w", err)}
 	}

@@ -51,7 +51,12 @@ func (p *Provider) readAuthRequest(ctx context.Context, form url.Values) (idp.Au
 	if err != nil {
 		return idp.AuthRequest{}, idp.Client{}, err
 	}
-	if form.Has("request") || form.Has("request_uri") {
+	if uri := form.Get("request_uri"); strings.HasPrefix(uri, pushedURI) && len(form["request_uri"]) == 1 {
+		req, err := p.pushedBefore(ctx, client, uri)
+		return req, client, err
+	}
+	signed := form.Has("request") || form.Has("request_uri")
+	if signed {
 		if form, err = p.unwrapped(ctx, client, form); err != nil {
 			return idp.AuthRequest{}, idp.Client{}, err
 		}
@@ -60,15 +65,21 @@ func (p *Provider) readAuthRequest(ctx context.Context, form url.Values) (idp.Au
 		return idp.AuthRequest{}, idp.Client{}, err
 	}
 	reading := p.reading(ctx, client, form)
-	for _, step := range steps {
-		if err := step(&reading); err != nil {
-			return idp.AuthRequest{}, idp.Client{}, &clientError{reading.req, err}
-		}
-	}
-	if err := p.readHint(ctx, form.Get("id_token_hint"), &reading.req); err != nil {
+	reading.signed = signed
+	if err := p.validate(ctx, &reading); err != nil {
 		return idp.AuthRequest{}, idp.Client{}, &clientError{reading.req, err}
 	}
 	return reading.req, client, nil
+}
+
+// validate reads a request of a client that may be answered where it asks to be.
+func (p *Provider) validate(ctx context.Context, d *reading) error {
+	for _, step := range steps {
+		if err := step(d); err != nil {
+			return err
+		}
+	}
+	return p.readHint(ctx, d.form.Get("id_token_hint"), &d.req)
 }
 
 // reading begins to read the form of a client that may be answered.
@@ -153,12 +164,14 @@ type reading struct {
 	tenant idp.Tenant
 	client idp.Client
 	req    idp.AuthRequest
+	pushed bool // by the client itself
+	signed bool // by the client, as a request object
 }
 
 // steps go in this order: how to answer is settled first.
 var steps = []func(*reading) error{
 	(*reading).answer, (*reading).wellFormed, (*reading).profile, (*reading).unsupported, (*reading).responseType, (*reading).prompt,
-	(*reading).resource, (*reading).scope, (*reading).challenge, (*reading).maxAge, (*reading).claims, (*reading).plain,
+	(*reading).resource, (*reading).scope, (*reading).challenge, (*reading).maxAge, (*reading).claims, (*reading).key, (*reading).plain,
 }
 
 // answer reads state and response mode, with which errors are answered too.
@@ -312,6 +325,15 @@ func (d *reading) resource() error {
 	}
 	_, err := targetOf(d.tenant, d.client, d.req.Resource)
 	return err
+}
+
+// key reads which key has to redeem the code (RFC 9449 §10).
+func (d *reading) key() error {
+	d.req.DPoPKey = d.form.Get("dpop_jkt")
+	if d.req.DPoPKey != "" && !thumbprint(d.req.DPoPKey) {
+		return invalidRequest("dpop_jkt is no SHA-256 thumbprint of a key")
+	}
+	return nil
 }
 
 // plain reads what is passed on as it is.

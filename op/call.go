@@ -14,9 +14,11 @@ import (
 )
 
 // call is what the library's handlers cannot carry from one step to the next:
-// whose call it is, and why it failed.
+// whose call it is, by which key, and why it failed.
 type call struct {
 	client *idp.Client
+	key    *proof // what its sender holds, by DPoP
+	byKey  bool   // its access token came by DPoP
 	err    error
 }
 

@@ -29,10 +29,11 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	if err := p.narrowed(ctx, code.ID, c, nil, resource); err != nil {
 		return tokenAnswer{}, err
 	}
-	refresh := idp.NewCredential(code.ID)
+	refresh, key := idp.NewCredential(code.ID), callOf(ctx).key
 	redemption := idp.Redemption{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(code.ID), Code: code.Secret.Digest(),
 		ClientID: c.ID, RedirectURI: r.RedirectURI, Challenge: challenge, Now: p.clock(),
+		Once: key.noted(), DPoPKey: key.confirmation().JKT, BindTo: boundTo(c, key),
 	}
 	offline := c.AllowsGrant(idp.GrantRefreshToken)
 	if offline {
@@ -45,11 +46,21 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	m := minting{
 		client: c, grant: g, user: user, scope: g.Request.Scope,
 		resource: or(resource, g.Request.Resource), nonce: g.Request.Nonce,
+		confirmation: key.confirmation(),
 	}
 	if offline && g.Request.Offline() {
 		m.refresh = refresh.Reveal()
 	}
 	return p.mint(ctx, m)
+}
+
+// boundTo names what a client's refresh tokens are bound to: a public one's to
+// its key, others' by how the client authenticates (RFC 9449 §5).
+func boundTo(c idp.Client, key *proof) string {
+	if !c.Public() {
+		return ""
+	}
+	return key.confirmation().Name()
 }
 
 // s256 makes the challenge of a verifier (RFC 7636 §4.2).

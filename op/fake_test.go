@@ -197,6 +197,18 @@ func (s *fakeStore) UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID
 	return s.FindGrant(ctx, t, id, now)
 }
 
+func (s *fakeStore) FindPushed(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error) {
+	r, err := s.FindRequest(ctx, t, id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := string(t) + idp.OncePushed
+	idp.PushedDigest(id).MAC(func(sum []byte) { name += string(sum) })
+	if err == nil && s.once[name] {
+		return r, idp.ErrUsed
+	}
+	return r, err
+}
+
 func (s *fakeStore) CreateGrant(_ context.Context, g idp.Grant) error {
 	defer s.mu.Unlock()
 	if err := s.lock(); err != nil {
@@ -260,6 +272,9 @@ func (s *fakeStore) RotateRefresh(_ context.Context, r idp.Rotation) (idp.Rotate
 			g.Refresh = r.Presented.Successor(r.Salt).Digest()
 		}
 	case g.previous.Equal(r.Presented.Digest()) && r.Now.Sub(g.rotatedAt) <= idp.RefreshGrace:
+		if err := s.noteOnce(r.TenantID, r.Once); err != nil {
+			return idp.Rotated{}, err
+		}
 	default:
 		g.Revoked = true
 		return idp.Rotated{}, idp.ErrUsed

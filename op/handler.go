@@ -52,6 +52,7 @@ func (p *Provider) call(h handler, methods ...string) http.Handler {
 			err = h(held, r)
 		}
 		p.allowOrigin(w, r, c.client)
+		p.offerNonce(w, r)
 		if err != nil {
 			p.fail(w, r, err, writeJSON)
 			return

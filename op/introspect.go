@@ -26,6 +26,8 @@ type introspection struct {
 	Issuer    string       `json:"iss,omitempty"`
 	ID        string       `json:"jti,omitempty"`
 	ACR       string       `json:"acr,omitempty"`
+
+	Confirmation *idp.Confirmation `json:"cnf,omitempty"` // RFC 8705 §3.2, RFC 9449 §6.2
 }
 
 // introspect is the introspection endpoint (RFC 7662), for clients with a secret.
@@ -79,7 +81,7 @@ func (p *Provider) tellToken(ctx context.Context, c idp.Client, token string) (i
 	}
 	claims, err := p.openAccess(ctx, token)
 	if err == nil {
-		_, _, err = p.standing(ctx, claims)
+		_, _, err = p.standing(ctx, claims, nil)
 	}
 	if errors.Is(err, errNoToken) {
 		return introspection{}, nil
@@ -88,9 +90,10 @@ func (p *Provider) tellToken(ctx context.Context, c idp.Client, token string) (i
 		return introspection{}, err
 	}
 	return introspection{
-		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: "Bearer",
+		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: tokenType(claims.confirmation()),
 		Expires: claims.Expires, IssuedAt: claims.IssuedAt, AuthTime: claims.AuthTime,
 		Subject: claims.Subject, Audience: claims.Audience, Issuer: claims.Issuer, ID: claims.ID, ACR: claims.ACR,
+		Confirmation: claims.Confirmation,
 	}, nil
 }
 

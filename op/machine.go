@@ -32,9 +32,13 @@ func (p *Provider) exchangeCredentials(ctx context.Context, c idp.Client, r *oid
 		return tokenAnswer{}, refuse("invalid_scope", "this client has none of the scopes at this resource")
 	}
 	slices.Sort(scope)
-	answer := tokenAnswer{TokenType: "Bearer", ExpiresIn: int64(to.life / time.Second), Scope: strings.Join(slices.Compact(scope), " ")}
+	key := callOf(ctx).key
+	if err := p.noteProof(ctx, key); err != nil {
+		return tokenAnswer{}, err
+	}
+	answer := tokenAnswer{TokenType: tokenType(key.confirmation()), ExpiresIn: int64(to.life / time.Second), Scope: strings.Join(slices.Compact(scope), " ")}
 	answer.AccessToken, err = p.accessToken(ctx, to, accessClaims{
-		Subject: string(c.ID), ClientID: c.ID, Scope: answer.Scope,
+		Subject: string(c.ID), ClientID: c.ID, Scope: answer.Scope, Confirmation: confirmed(key.confirmation()),
 	})
 	return answer, err
 }

@@ -138,18 +138,15 @@ type metadata struct {
 	Locales         []string `json:"ui_locales_supported"`
 	FrontLogout     bool     `json:"frontchannel_logout_supported"` // Front-Channel Logout §3
 	FrontSession    bool     `json:"frontchannel_logout_session_supported"`
+	PushEndpoint    string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
+	PushRequired    bool     `json:"require_pushed_authorization_requests"` // of some clients alone
+	ProofAlgs       []string `json:"dpop_signing_alg_values_supported"`     // RFC 9449 §5.1
 }
 
 func metadataOf(issuer string, locales []string, fetches bool) metadata {
-	algs := make([]string, 0, len(idp.Algs))
-	for _, alg := range idp.Algs {
-		algs = append(algs, string(alg))
-	}
+	algs := algNames(idp.Algs)
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost, oidc.AuthMethodPrivateKeyJWT}
-	assertions := make([]string, 0, len(idp.AssertionAlgs))
-	for _, alg := range idp.AssertionAlgs {
-		assertions = append(assertions, string(alg))
-	}
+	assertions := algNames(idp.AssertionAlgs)
 	everyone := append(slices.Clone(secret), oidc.AuthMethodNone)
 	return metadata{
 		DiscoveryConfiguration: oidc.DiscoveryConfiguration{
@@ -199,5 +196,15 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 		Locales:         locales,
 		FrontLogout:     true,
 		FrontSession:    true,
+		PushEndpoint:    issuer + pathPush,
+		ProofAlgs:       assertions,
 	}
+}
+
+func algNames(algs []idp.Alg) []string {
+	names := make([]string, 0, len(algs))
+	for _, alg := range algs {
+		names = append(names, string(alg))
+	}
+	return names
 }

@@ -28,6 +28,25 @@ type minting struct {
 	resource []string
 	nonce    string
 	refresh  string
+
+	confirmation idp.Confirmation
+}
+
+// tokenType is how a token is presented (RFC 6750, RFC 9449 §5). One bound to a
+// certificate is presented as a bearer's.
+func tokenType(c idp.Confirmation) string {
+	if c.JKT != "" {
+		return "DPoP"
+	}
+	return "Bearer"
+}
+
+// confirmed is a confirmation as a claim: left out where there is none.
+func confirmed(c idp.Confirmation) *idp.Confirmation {
+	if c == (idp.Confirmation{}) {
+		return nil
+	}
+	return &c
 }
 
 // mint makes the tokens of a grant, each signed once.
@@ -42,13 +61,13 @@ func (p *Provider) mint(ctx context.Context, m minting) (tokenAnswer, error) {
 	token, err := p.accessToken(ctx, to, accessClaims{
 		Subject: m.user.SubjectAt(m.client, p.sealer), ClientID: m.client.ID, Scope: scope,
 		AuthTime: m.grant.AuthTime.Unix(), ACR: m.grant.ACR, Session: m.grant.SessionID,
-		Sealed: p.sealer.Seal(tenant.ID, purposeGrant, []byte(m.grant.ID)),
+		Sealed: p.sealer.Seal(tenant.ID, purposeGrant, []byte(m.grant.ID)), Confirmation: confirmed(m.confirmation),
 	})
 	if err != nil {
 		return tokenAnswer{}, err
 	}
 	answer := tokenAnswer{
-		AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(to.life / time.Second),
+		AccessToken: token, TokenType: tokenType(m.confirmation), ExpiresIn: int64(to.life / time.Second),
 		RefreshToken: m.refresh, Scope: scope,
 	}
 	if slices.Contains(m.scope, "openid") {

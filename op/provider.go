@@ -62,6 +62,7 @@ const (
 	pathStay       = "/end_session/cancel"
 	pathJWKS       = "/jwks"
 	pathRegister   = "/register"
+	pathPush       = "/par"
 	pathLogo       = "/auth/logo"
 	pathOpenID     = "/.well-known/openid-configuration"
 	pathOAuth      = "/.well-known/oauth-authorization-server"
@@ -97,6 +98,7 @@ func (p *Provider) Routes(r chi.Router) {
 	r.Handle(pathAuthorize, p.page(p.authorize, http.MethodGet, http.MethodPost))
 	r.Handle(pathEndSession, p.page(p.endSession, http.MethodGet, http.MethodPost))
 	r.Handle(pathStay, p.page(p.stay, http.MethodPost))
+	r.Handle(pathPush, p.call(p.push, http.MethodPost))
 	r.Handle(pathToken, p.call(p.token, http.MethodPost))
 	r.Handle(pathUserinfo, p.call(p.userinfo, http.MethodGet, http.MethodPost))
 	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))

@@ -25,6 +25,7 @@ func TestMetadataSaysWhatThereIs(t *testing.T) {
 		"introspection_endpoint": issuer + "/introspect", "revocation_endpoint": issuer + "/revoke",
 		"authorization_response_iss_parameter_supported": true, "request_parameter_supported": true,
 		"request_uri_parameter_supported": false, "claims_parameter_supported": true,
+		"pushed_authorization_request_endpoint": issuer + "/par", "require_pushed_authorization_requests": false,
 		"response_types_supported":                    []any{"code"},
 		"code_challenge_methods_supported":            []any{"S256"},
 		"subject_types_supported":                     []any{"public", "pairwise"},

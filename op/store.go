@@ -22,6 +22,9 @@ type Store interface {
 	// FindRequest gives such a request, or idp.ErrNotFound; also an expired one,
 	// which carries its time.
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
+	// FindPushed gives a stored request that was pushed: as FindRequest, and
+	// idp.ErrUsed where it has given a code.
+	FindPushed(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
 	// CreateGrant writes a grant that stands on a session already open.
 	// idp.ErrReplayed, and nothing is written, where the pushed request that it
 	// answers has given a code before.

@@ -15,6 +15,11 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) error {
 	if err := checkCall(w, r); err != nil {
 		return err
 	}
+	key, err := p.prove(r, pathToken, "")
+	if err != nil {
+		return err
+	}
+	callOf(r.Context()).key = key
 	return p.parse(w, r, pathToken)
 }
 
@@ -23,6 +28,9 @@ func invalidGrant(description string) *refusal { return refuse("invalid_grant", 
 // grantError maps what a store says of a code or refresh token. What exactly is
 // wrong is for the log alone (RFC 6749 §5.2).
 func grantError(err error, description string) error {
+	if errors.Is(err, idp.ErrReplayed) {
+		return replayed(err)
+	}
 	for _, known := range []error{idp.ErrNotFound, idp.ErrMismatch, idp.ErrExpired, idp.ErrUsed} {
 		if errors.Is(err, known) {
 			return invalidGrant(description).because(err)

@@ -23,12 +23,19 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.RawQuery != "" {
 		return bearerRequest("parameters belong in the header or the body, not in the query")
 	}
-	token, err := bearerToken(w, r)
+	given, err := presentedToken(w, r)
 	if err != nil {
 		return err
 	}
+	if given.byKey {
+		if given.key, err = p.prove(r, pathUserinfo, given.token); err != nil {
+			return challenged(err)
+		}
+	}
+	callOf(r.Context()).key = given.key
+	callOf(r.Context()).byKey = given.byKey
 	// One form for the library, which knows the word with a capital only.
-	r.Header.Set("Authorization", "Bearer "+token)
+	r.Header.Set("Authorization", "Bearer "+given.token)
 	held := newHeldResponse()
 	if err := p.parse(held, r, pathUserinfo); err != nil {
 		return err
@@ -61,51 +68,6 @@ func (p *Provider) signUserinfo(ctx context.Context, c idp.Client, held *heldRes
 	return nil
 }
 
-func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
-	fromForm := ""
-	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
-		form, err := readForm(w, r)
-		if err != nil {
-			return "", err
-		}
-		if err := once(form); err != nil {
-			return "", bearerRequest("a parameter is there more than once")
-		}
-		fromForm = form.Get("access_token")
-	}
-	headers := r.Header.Values("Authorization")
-	switch {
-	case len(headers) > 1, len(headers) == 1 && fromForm != "":
-		return "", bearerRequest("the token is there more than once")
-	case len(headers) == 0 && fromForm == "":
-		// Who sent nothing is told no error, only what to send (RFC 6750 §3.1).
-		return "", &refusal{
-			status: http.StatusUnauthorized, code: "invalid_token", description: "an access token is missing",
-			challenge: `Bearer realm="postern"`,
-		}
-	case len(headers) == 0:
-		return fromForm, nil
-	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "" {
-		return "", invalidToken(errors.New("no bearer token in the header"))
-	}
-	return strings.TrimSpace(token), nil
-}
-
-func bearerRequest(description string) *refusal {
-	f := invalidRequest("%s", description)
-	f.challenge = `Bearer realm="postern", error="invalid_request"`
-	return f
-}
-
-func invalidToken(cause error) *refusal {
-	return &refusal{
-		status: http.StatusUnauthorized, code: "invalid_token", description: "the access token is not good here",
-		challenge: `Bearer realm="postern", error="invalid_token"`, cause: cause,
-	}
-}
-
 // tellUser gives the claims that a token may see.
 func (p *Provider) tellUser(ctx context.Context, token string) (userinfoAnswer, error) {
 	claims, err := p.openAccess(ctx, token)
@@ -124,9 +86,16 @@ func (p *Provider) tellUser(ctx context.Context, token string) (userinfoAnswer, 
 			challenge: `Bearer realm="postern", error="insufficient_scope", scope="openid"`,
 		}
 	}
-	g, user, err := p.standing(ctx, claims)
-	if errors.Is(err, errNoToken) {
+	key, err := keyOf(ctx, claims.confirmation())
+	if err != nil {
+		return userinfoAnswer{}, err
+	}
+	g, user, err := p.standing(ctx, claims, key)
+	switch {
+	case errors.Is(err, errNoToken):
 		return userinfoAnswer{}, invalidToken(err)
+	case errors.Is(err, idp.ErrReplayed):
+		return userinfoAnswer{}, challenged(replayed(err))
 	}
 	if err != nil {
 		return userinfoAnswer{}, err

@@ -119,6 +119,7 @@ type Flows interface {
 	FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g idp.Grant, now time.Time) (idp.Completed, error)
 	SaveRequest(ctx context.Context, r idp.StoredRequest) error
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
+	FindPushed(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)
 }
 
 // Outbox holds the mails to send.

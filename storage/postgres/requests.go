@@ -22,3 +22,18 @@ func (s *Store) FindRequest(ctx context.Context, t idp.TenantID, id string) (r i
 	err = s.row(ctx, into, query, named(t), named(id))
 	return r, err
 }
+
+// FindPushed gives a stored request that was pushed: as FindRequest, and
+// idp.ErrUsed where it has given a code.
+func (s *Store) FindPushed(ctx context.Context, t idp.TenantID, id string) (r idp.StoredRequest, err error) {
+	const query = `SELECT r.tenant_id, r.request_id, r.sealed, r.expires, EXISTS (
+			SELECT 1 FROM used_once o WHERE o.tenant_id = $1 AND o.kind = '` + idp.OncePushed + `' AND o.digest = $3)
+		FROM stored_requests r WHERE r.tenant_id = $1 AND r.request_id = $2`
+	var used bool
+	into := []any{keyTo(&r.TenantID), keyTo(&r.ID), &r.Sealed, timeColumn{&r.Expires}, boolColumn{&used}}
+	err = s.row(ctx, into, query, named(t), named(id), digest(idp.PushedDigest(id)))
+	if err == nil && used {
+		err = idp.ErrUsed
+	}
+	return r, err
+}

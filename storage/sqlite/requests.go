@@ -23,3 +23,17 @@ func (s *Store) FindRequest(ctx context.Context, t idp.TenantID, id string) (r i
 	err = s.read.row(ctx, query, t, id).Scan(&r.TenantID, &r.ID, &r.Sealed, timeColumn{&r.Expires})
 	return r, err
 }
+
+// FindPushed gives a stored request that was pushed: as FindRequest, and
+// idp.ErrUsed where it has given a code.
+func (s *Store) FindPushed(ctx context.Context, t idp.TenantID, id string) (r idp.StoredRequest, err error) {
+	const query = `SELECT tenant_id, request_id, sealed, expires, EXISTS (
+			SELECT 1 FROM used_once WHERE used_once.tenant_id = stored_requests.tenant_id AND kind = '` + idp.OncePushed + `' AND digest = ?)
+		FROM stored_requests WHERE tenant_id = ? AND request_id = ?`
+	var used bool
+	err = s.read.row(ctx, query, idp.PushedDigest(id), t, id).Scan(&r.TenantID, &r.ID, &r.Sealed, timeColumn{&r.Expires}, &used)
+	if err == nil && used {
+		err = idp.ErrUsed
+	}
+	return r, err
+}

@@ -18,6 +18,7 @@ var onceCases = cases{
 	"a bound refresh token is its key's":                       rotateForKey,
 	"a token that stays is answered with itself":               rotateStays,
 	"of many codes for one pushed request one is written":      pushedGrants,
+	"a pushed request is found until it has given a code":      pushedFound,
 	"a login answers a pushed request once":                    pushedLogins,
 	"a login that waits answers a pushed request once":         pushedFinishes,
 	"a consent answers a pushed request once":                  pushedConsents,
@@ -188,6 +189,20 @@ func pushedGrants(w *world) {
 			w.is(idp.ErrNotFound, err, "a loser's grant")
 		}
 	}
+}
+
+// pushedFound asks for a pushed request before and after its code.
+func pushedFound(w *world) {
+	_, err := w.store.FindPushed(w.ctx, w.a.id, w.id("none"))
+	w.is(idp.ErrNotFound, err, "none")
+	got, err := w.store.FindPushed(w.ctx, w.a.id, w.a.stored.ID)
+	w.ok(err, "waiting")
+	w.same(w.a.stored, got, "request")
+	w.ok(w.store.CreateGrant(w.ctx, w.a.pushedGrant("pushed", w.a.stored.ID)), "answer")
+	_, err = w.store.FindPushed(w.ctx, w.a.id, w.a.stored.ID)
+	w.is(idp.ErrUsed, err, "answered")
+	_, err = w.store.FindPushed(w.ctx, w.b.id, w.b.stored.ID)
+	w.ok(err, "the other's")
 }
 
 func pushedLogins(w *world) {
