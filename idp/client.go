@@ -72,7 +72,7 @@ func (c Client) FinishesAt() Finish {
 
 // NeedsPKCE resolves whether an authorization request must carry a challenge.
 func (c Client) NeedsPKCE(t Tenant) bool {
-	if c.Public() {
+	if c.Public() || c.Metadata.Profile == ProfileFAPI2 {
 		return true
 	}
 	if c.Metadata.PKCE != PKCEDefault {

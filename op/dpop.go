@@ -170,7 +170,7 @@ func (p *Provider) nonce(ctx context.Context) string {
 }
 
 func (p *Provider) nonceOf(ctx context.Context, span int64) string {
-	at := binary.BigEndian.AppendUint64(nil, uint64(span)) //nolint:gosec // of this century
+	at := binary.BigEndian.AppendUint64(nil, uint64(span))
 	mac := p.sealer.MAC(idp.TenantOf(ctx).ID, purposeNonce, at)
 	return base64.RawURLEncoding.EncodeToString(mac[:18])
 }

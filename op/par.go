@@ -28,7 +28,7 @@ const (
 // half of its name.
 type pushedRequest struct {
 	Request idp.AuthRequest `json:"request"`
-	Secret  []byte          `json:"secret"`
+	Digest  []byte          `json:"digest"`
 }
 
 // push is the pushed authorization request endpoint (RFC 9126 §2): a client
@@ -158,7 +158,7 @@ func (p *Provider) keepPushed(ctx context.Context, req idp.AuthRequest) (idp.Cre
 	name := idp.NewCredential(idp.NewID(now))
 	req.Pushed = name.ID
 	kept := pushedRequest{Request: req}
-	name.Secret.Digest().MAC(func(sum []byte) { kept.Secret = sum })
+	name.Secret.Digest().MAC(func(sum []byte) { kept.Digest = sum })
 	plain, err := json.Marshal(kept)
 	if err != nil {
 		return idp.Credential{}, fmt.Errorf("encode pushed request: %w", err)
@@ -206,7 +206,7 @@ func (p *Provider) pushedBefore(ctx context.Context, client idp.Client, uri stri
 		return idp.AuthRequest{}, fmt.Errorf("pushed request: %w", err)
 	}
 	var secret idp.Digest
-	if err := secret.Scan(kept.Secret); err != nil {
+	if err := secret.Scan(kept.Digest); err != nil {
 		return idp.AuthRequest{}, fmt.Errorf("pushed request: %w", err)
 	}
 	now := p.clock()

@@ -31,6 +31,27 @@ func (h *held) registerApp(t *testing.T) {
 	h.addRegistered(t, initial.Token)
 	h.addOpaque(t)
 	h.addAssertion(t)
+	h.addPushed(t)
+}
+
+// pushedURI is what the names of pushed requests begin with (RFC 9126).
+const pushedURI = "urn:ietf:params:oauth:request_uri:"
+
+// addPushed is the name of a request that the app has pushed: good for a minute
+// and a half, so there is a fresh one each time.
+func (h *held) addPushed(t *testing.T) {
+	t.Helper()
+	push := func() string {
+		_, body := h.home.do(t, attempt{method: http.MethodPost, path: "/par", values: appValues(h.home.app, authorizeValues(h.home.app))})
+		var pushed struct {
+			URI string `json:"request_uri"`
+		}
+		decode(t, []byte(body), &pushed)
+		return strings.TrimPrefix(pushed.URI, pushedURI)
+	}
+	h.addNew("pushed request", push, func(a *attempt, to tenant, v string) {
+		a.values = url.Values{"client_id": {to.app.ID}, "request_uri": {pushedURI + v}}
+	})
 }
 
 // addRegistered is what an app that registered itself has. Other tenants have a

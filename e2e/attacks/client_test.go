@@ -19,6 +19,9 @@ func TestCredentialsOfOneClientTriedByAnother(t *testing.T) {
 	for path, names := range map[string][]string{
 		"/token":  {"authorization code", "refresh token", "client secret"},
 		"/revoke": {"access token", "refresh token", "client secret"},
+		"/par":    {"client secret"},
+
+		"/authorize": {"pushed request"},
 	} {
 		for _, c := range h.credentials {
 			for _, name := range names {
