@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"postern/idp"
 )
@@ -81,6 +82,10 @@ func (d Dev) OutgoingAllowed() []netip.Prefix { return d.TrustedProxies() }
 type Serve struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on." group:"address"`
 	PublicURL string `name:"public-url" required:"" placeholder:"URL" help:"Where browsers reach it, https." example:"https://login.example.com" group:"address"`
+	TLSCert   string `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate and its chain, in PEM, to serve https without a proxy. Read again when it changes." example:"/etc/postern/tls/fullchain.pem" group:"address"`
+	TLSKey    string `name:"tls-key" type:"path" placeholder:"FILE" help:"The certificate's private key, in PEM." example:"/etc/postern/tls/privkey.pem" group:"address"`
+
+	DrainDelay time.Duration `default:"5s" placeholder:"TIME" help:"How long it still serves after SIGTERM, with /readyz at 503, so that a load balancer sends no more." group:"address"`
 
 	SMTP     string `name:"smtp" required:"" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS) or smtps://… (TLS)." example:"smtp://USER:PASSWORD@smtp.example.com:587" group:"mail"`
 	MailFrom string `required:"" placeholder:"ADDRESS" help:"Sender of the mails of tenants that have none of their own." example:"no-reply@example.com" group:"mail"`
@@ -96,6 +101,19 @@ func (s Serve) Public() (*url.URL, error) {
 		return nil, errors.New("--public-url: serve mails links over https only; put TLS in front and say https://…")
 	}
 	return u, err
+}
+
+// Validate checks what no type can.
+func (s Serve) Validate() error {
+	switch {
+	case s.TLSCert != "" && s.TLSKey == "":
+		return errors.New("--tls-cert needs its private key: name it with --tls-key")
+	case s.TLSKey != "" && s.TLSCert == "":
+		return errors.New("--tls-key needs its certificate: name it with --tls-cert")
+	case s.DrainDelay < 0 || s.DrainDelay > time.Minute:
+		return errors.New("--drain-delay: 0s to 1m")
+	}
+	return nil
 }
 
 // ParsePublicURL reads an origin: https, or http on loopback.

@@ -1,15 +1,8 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"net"
-	"net/http"
 	"net/netip"
 	"net/url"
-	"sync"
-	"syscall"
 	"time"
 
 	"postern/edge"
@@ -49,6 +42,7 @@ type app struct {
 	logouts  *op.LogoutSender
 	worker   *mail.Worker
 	janitor  *storage.Janitor
+	stopping stopping
 }
 
 // cacheLife bounds how long a change by another process goes unseen.
@@ -96,71 +90,5 @@ func (a *app) wireRooms() error {
 		Fetcher: fetcher,
 	})
 	a.logouts = &op.LogoutSender{Provider: a.provider, Store: a.store, Poster: fetcher}
-	return err
-}
-
-// Bounds of a request.
-const (
-	maxBody        = 64 << 10
-	maxHeaders     = 32 << 10
-	requestTimeout = 30 * time.Second
-	idleTimeout    = 2 * time.Minute
-	drainTimeout   = 20 * time.Second
-)
-
-// listen opens the address; a port of 0 is chosen by the system.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", address)
-	if err != nil {
-		return nil, unheard(address, err)
-	}
-	return l, nil
-}
-
-// unheard says what is wrong with an address to listen on, and how to mend it.
-func unheard(address string, err error) error {
-	switch {
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("--listen %s: another program listens there: end it (`ss -ltnp` shows it), or choose another port", address)
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return fmt.Errorf("--listen %s: this machine has no such address: choose one of its own, or 0.0.0.0 or [::] for all", address)
-	case errors.Is(err, syscall.EACCES):
-		return fmt.Errorf("--listen %s: ports below 1024 are for programs with CAP_NET_BIND_SERVICE: give it that, or choose a port above", address)
-	default:
-		return usage("--listen %s: %w: use HOST:PORT, such as 127.0.0.1:8080", address, err)
-	}
-}
-
-// run serves until ctx ends, then lets requests and mails in flight finish.
-func (a *app) run(ctx context.Context, l net.Listener, h http.Handler, ready func()) error {
-	server := &http.Server{
-		Handler: h, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: requestTimeout, WriteTimeout: requestTimeout,
-		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaders,
-		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
-	var background sync.WaitGroup
-	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopWork()
-	background.Go(func() { a.worker.Run(work) })
-	background.Go(func() { a.janitor.Run(work) })
-	background.Go(func() { a.logouts.Run(work) })
-
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
-	ready()
-	var err error
-	select {
-	case err = <-failed:
-	case <-ctx.Done():
-		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-		defer cancel()
-		err = server.Shutdown(drain)
-	}
-	stopWork()
-	background.Wait()
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
 	return err
 }

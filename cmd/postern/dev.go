@@ -31,7 +31,7 @@ const demoSlug = "demo"
 
 // Run serves the demo until ctx ends.
 func (c devCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
-	l, err := listen(ctx, c.Listen)
+	l, err := listen(ctx, "--listen", c.Listen)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (c devCmd) serve(ctx context.Context, term *terminal, store storage.Store, 
 		})
 	})
 	pages.SetHandler(h)
-	return a.run(ctx, l, h, func() { announce(term, public) })
+	return a.run(ctx, front{listener: l, handler: h}, func() { announce(term, public) })
 }
 
 func announce(term *terminal, public *url.URL) {

@@ -52,6 +52,10 @@ func (a *app) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.St
 
 // readyz tells whether requests can be served now.
 func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
+	if a.stopping.Load() {
+		plain(w, http.StatusServiceUnavailable, "stopping\n")
+		return
+	}
 	if err := a.store.Ping(r.Context()); err != nil {
 		a.term.log.WarnContext(r.Context(), "not ready", "error", err)
 		plain(w, http.StatusServiceUnavailable, "database does not answer\n")

@@ -28,12 +28,25 @@ func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) e
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	l, err := listen(ctx, c.Listen)
+	f, err := c.front(ctx, a)
 	if err != nil {
 		return errors.Join(err, store.Close())
 	}
-	err = a.run(ctx, l, a.routes(nil), func() { _, _ = fmt.Fprintf(term.stdout, "ready %s\n", s.public) })
+	err = a.run(ctx, f, func() { _, _ = fmt.Fprintf(term.stdout, "ready %s\n", s.public) })
 	return errors.Join(err, store.Close())
+}
+
+func (c serveCmd) front(ctx context.Context, a *app) (front, error) {
+	own, err := loadCertificate(c.TLSCert, c.TLSKey, a.term.log)
+	if err != nil {
+		return front{}, err
+	}
+	own.check(ctx, a.public.Hostname(), a.term.clock())
+	l, err := listen(ctx, "--listen", c.Listen)
+	if err != nil {
+		return front{}, err
+	}
+	return front{listener: l, handler: a.routes(nil), certificate: own, delay: c.DrainDelay}, nil
 }
 
 func (c serveCmd) settings() (settings, error) {

@@ -50,6 +50,12 @@ func (b *Browser) StopAt(prefix string) *Browser {
 	return b
 }
 
+// Via sends the browser's requests over a transport of the test's.
+func (b *Browser) Via(transport http.RoundTripper) *Browser {
+	b.client.Transport = transport
+	return b
+}
+
 // Cookies gives the cookies that the browser would send to an address.
 func (b *Browser) Cookies(address string) []*http.Cookie {
 	return b.client.Jar.Cookies(MustURL(b.t, address))

@@ -1,0 +1,96 @@
+package production_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// serial tells which certificate a process serves with.
+func (w *world) serial(t *testing.T, p *process) int64 {
+	t.Helper()
+	config := w.authority.client()
+	config.ServerName = host
+	conn, err := tls.Dial("tcp", p.address, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	return conn.ConnectionState().PeerCertificates[0].SerialNumber.Int64()
+}
+
+// Whoever renews the certificate replaces its files; nobody restarts anything.
+func TestARenewedCertificateIsServedWithoutARestart(t *testing.T) {
+	t.Parallel()
+	w := onSQLite(t)
+	p := w.start()
+	if got := w.serial(t, p); got != 1 {
+		t.Fatalf("serial %d at first", got)
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "key.pem"), []byte("half written"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 10*time.Second, "the fault is told", func() bool { return strings.Contains(p.logs.String(), "the former one serves on") })
+	if got := w.serial(t, p); got != 1 {
+		t.Errorf("serial %d while the files are not good", got)
+	}
+	renewed := w.authority.issue(t, w.dir, host)
+	eventually(t, 10*time.Second, "the new certificate is served", func() bool { return w.serial(t, p) == renewed })
+}
+
+func TestOldTLSIsRefused(t *testing.T) {
+	t.Parallel()
+	w := onSQLite(t)
+	p := w.start()
+	config := w.authority.client()
+	config.ServerName, config.MinVersion, config.MaxVersion = host, tls.VersionTLS10, tls.VersionTLS11
+	if conn, err := tls.Dial("tcp", p.address, config); err == nil {
+		conn.Close()
+		t.Error("TLS 1.1 is taken")
+	}
+}
+
+func TestACertificateForAnotherHostIsToldOf(t *testing.T) {
+	t.Parallel()
+	w := onSQLite(t)
+	w.authority.issue(t, w.dir, "other.example.com")
+	p := w.start()
+	eventually(t, 5*time.Second, "it is told", func() bool {
+		return strings.Contains(p.logs.String(), "the certificate is not for the host of --public-url")
+	})
+}
+
+// What is larger or slower than any honest request is refused without being read.
+func TestRequestsThatAreTooLargeAreRefused(t *testing.T) {
+	t.Parallel()
+	w := onSQLite(t)
+	p := w.start()
+	r, err := http.NewRequest(http.MethodGet, issuer+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Long", strings.Repeat("x", 64<<10))
+	if answer, err := p.client.Do(r); err != nil || answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
+		t.Errorf("a header of 64 KiB: %v, %v", status(answer), err)
+	}
+	body := "grant_type=authorization_code&code=" + strings.Repeat("x", 128<<10)
+	answer, err := p.client.Post(issuer+"/token", "application/x-www-form-urlencoded", strings.NewReader(body))
+	if err != nil || answer.StatusCode < 400 || answer.StatusCode >= 500 {
+		t.Errorf("a body of 128 KiB: %v, %v", status(answer), err)
+	}
+	if code, _, err := p.get("/healthz"); err != nil || code != http.StatusOK {
+		t.Errorf("afterwards: %d, %v", code, err)
+	}
+}
+
+func status(answer *http.Response) string {
+	if answer == nil {
+		return "no answer"
+	}
+	return fmt.Sprint(answer.StatusCode)
+}
