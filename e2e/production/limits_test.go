@@ -22,12 +22,13 @@ func twoProcesses(t *testing.T, open func(*testing.T) *world) *world {
 var databases = map[string]func(*testing.T) *world{"SQLite": onSQLite, "PostgreSQL": onPostgres}
 
 // onBoth runs a test with two processes on each kind of database.
-func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
+func onBoth(t *testing.T, test func(w *world)) {
+	t.Helper()
 	t.Parallel()
 	for name, open := range databases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			test(t, twoProcesses(t, open))
+			test(twoProcesses(t, open))
 		})
 	}
 }
@@ -35,15 +36,15 @@ func onBoth(t *testing.T, test func(t *testing.T, w *world)) {
 // A person signs in, out and in again, twice within a minute, whichever process
 // they come to, and each time the mail is there at once.
 func TestAPersonSignsInOutAndInAgainTwiceWithinAMinute(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onBoth(t, func(w *world) {
 		b, address := w.browser(), newAddress()
 		began := time.Now()
 		for n := range 3 {
 			w.signIn(b, address, n+1)
-			w.signOut(t, b)
+			w.signOut(b)
 		}
 		if took := time.Since(began); took > time.Minute {
-			t.Errorf("it took %s: somebody was made to wait", took)
+			w.t.Errorf("it took %s: somebody was made to wait", took)
 		}
 	})
 }
@@ -51,24 +52,24 @@ func TestAPersonSignsInOutAndInAgainTwiceWithinAMinute(t *testing.T) {
 // Ten requests in somebody's name use up what strangers get, and not what the
 // browser gets in which that person has signed in before.
 func TestAnAttackersTenRequestsDoNotStopAKnownBrowser(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onBoth(t, func(w *world) {
 		b, address := w.browser(), newAddress()
 		w.signIn(b, address, 1)
-		w.signOut(t, b)
+		w.signOut(b)
 		for range 10 {
 			w.ask(w.browser(), address)
 		}
 		w.mail(address, 2) // the attacker's one
 		w.signIn(b, address, 3)
 		if got := len(w.sink.Mails(address)); got != 3 {
-			t.Errorf("%d mails, want the person's two and one of the attacker's", got)
+			w.t.Errorf("%d mails, want the person's two and one of the attacker's", got)
 		}
 	})
 }
 
 // Forty people of one office, who share an address, sign in within five minutes.
 func TestFortyPeopleBehindOneAddressSignInOverTwoProcesses(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onBoth(t, func(w *world) {
 		began := time.Now()
 		browsers, addresses := make([]*harness.Browser, 40), make([]string, 40)
 		for i := range browsers {
@@ -79,7 +80,7 @@ func TestFortyPeopleBehindOneAddressSignInOverTwoProcesses(t *testing.T) {
 			w.press(b, w.mail(addresses[i], 1))
 		}
 		if took := time.Since(began); took > 5*time.Minute {
-			t.Errorf("it took %s", took)
+			w.t.Errorf("it took %s", took)
 		}
 	})
 }
@@ -87,7 +88,7 @@ func TestFortyPeopleBehindOneAddressSignInOverTwoProcesses(t *testing.T) {
 // Whichever process is asked, the same count goes on: a mailbox gets one mail a
 // minute, and a network address its sixty requests, over both.
 func TestTwoProcessesShareEveryCount(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onBoth(t, func(w *world) {
 		address := newAddress()
 		for _, p := range w.processes {
 			w.ask(w.browserTo(p), address)
@@ -96,18 +97,18 @@ func TestTwoProcessesShareEveryCount(t *testing.T) {
 		w.ask(w.browser(), last)
 		w.mail(last, 1) // asked for later, so the first ones are out by now
 		if got := len(w.sink.Mails(address)); got != 1 {
-			t.Errorf("%d mails within a minute to one mailbox", got)
+			w.t.Errorf("%d mails within a minute to one mailbox", got)
 		}
-		if took, most := w.takeAll(t), 60-3; took != most {
-			t.Errorf("%d further requests by one network address were taken, want %d", took, most)
+		if took, most := w.takeAll(), 60-3; took != most {
+			w.t.Errorf("%d further requests by one network address were taken, want %d", took, most)
 		}
 	})
 }
 
 // takeAll asks for mails to ever new addresses, of both processes at once, until
 // both refuse, and tells how many requests were taken.
-func (w *world) takeAll(t *testing.T) int {
-	t.Helper()
+func (w *world) takeAll() int {
+	w.t.Helper()
 	var mu sync.Mutex
 	var all sync.WaitGroup
 	taken := 0
@@ -115,12 +116,12 @@ func (w *world) takeAll(t *testing.T) int {
 		for range 3 {
 			b := w.browserTo(p)
 			page := b.Get(w.authorize())
-			form := page.FormTo(t, "/auth/login")
+			form := page.FormTo(w.t, "/auth/login")
 			all.Go(func() {
 				for range 60 {
 					answer, err := b.TrySubmit(page, form, nil, url.Values{"email": {newAddress()}})
 					if err != nil {
-						t.Error(err)
+						w.t.Error(err)
 						return
 					}
 					if answer.Status == http.StatusTooManyRequests {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"testing"
 	"time"
 
 	"golang.org/x/oauth2"
@@ -66,12 +65,12 @@ func (w *world) signIn(b *harness.Browser, address string, n int) {
 }
 
 // signOut ends the session at the provider.
-func (w *world) signOut(t *testing.T, b *harness.Browser) {
-	t.Helper()
+func (w *world) signOut(b *harness.Browser) {
+	w.t.Helper()
 	page := b.Get(issuer + "/end_session")
 	form := page.Forms()[0]
 	done := b.Submit(page, form, &form.Buttons[0], nil)
 	if done.Status != http.StatusOK {
-		t.Fatalf("sign-out: %d\n%s", done.Status, done.Body)
+		w.t.Fatalf("sign-out: %d\n%s", done.Status, done.Body)
 	}
 }
