@@ -83,7 +83,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	term := &terminal{
-		stdout: stdout, stderr: stderr, clock: time.Now,
+		stdout: stdout, stderr: stderr, clock: now,
 		log: newLog(stderr, grammar.LogLevel, parsed.Command()),
 	}
 	// The rooms are given their logger. What libraries write to the default one

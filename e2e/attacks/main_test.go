@@ -1,6 +1,8 @@
 package attacks_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -10,6 +12,8 @@ import (
 )
 
 var (
+	// scratch is a folder for what all tests share.
+	scratch string
 	// binary is the program, built once.
 	binary string
 	// server is it in dev, with generous limits.
@@ -19,19 +23,20 @@ var (
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "postern-attacks-")
-	if err != nil {
+	defer pgtest.Stop()
+	var err error
+	if scratch, err = os.MkdirTemp("", "postern-attacks-"); err != nil {
 		return fail(err)
 	}
-	defer os.RemoveAll(dir)
-	if binary, err = harness.Build(dir); err != nil {
+	defer os.RemoveAll(scratch)
+	if binary, err = harness.Build(scratch); err != nil {
 		return fail(err)
 	}
-	if server, err = harness.Start(binary, dir, "--limits", "relaxed"); err != nil {
+	if server, err = harness.Start(binary, scratch, "--limits", "relaxed"); err != nil {
 		return fail(err)
 	}
-	code := pgtest.Main(m)
-	if err := server.Stop(); err != nil {
+	code := m.Run()
+	if err := errors.Join(server.Stop(), onSQLite.stop(context.Background()), onPostgres.stop(context.Background())); err != nil {
 		return fail(err)
 	}
 	return code

@@ -2,12 +2,14 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -24,6 +26,11 @@ type Config struct {
 	Processes int
 	// Out is told the pids.
 	Out io.Writer
+	// LogLevel is that of every process; warn if it is empty.
+	LogLevel string
+	// Args are added to the command of every process, and Env to its environment.
+	Args []string
+	Env  func(process int) []string
 }
 
 // Cluster is a provider of several processes.
@@ -52,10 +59,12 @@ func Start(c Config) (*Cluster, error) {
 	cl.URL = cl.Balancer.URL
 	cl.Issuer = cl.URL + "/t/demo"
 	for i := range c.Processes {
-		args := []string{"dev", "--public-url", cl.URL, "--smtp", sink.URL, "--limits", "relaxed", "--log-level", "warn"}
-		p, err := newProcess(i, c.Binary, c.Out, append(args, cl.shared()...))
+		p, err := newProcess(i, c.Binary, c.Out, cl.args())
 		if err != nil {
 			return nil, errors.Join(err, cl.Stop())
+		}
+		if c.Env != nil {
+			p.env = c.Env(i)
 		}
 		cl.Processes = append(cl.Processes, p)
 		cl.Balancer.place(i, p.Address)
@@ -64,6 +73,14 @@ func Start(c Config) (*Cluster, error) {
 		return nil, errors.Join(err, cl.Stop())
 	}
 	return cl, nil
+}
+
+func (c *Cluster) args() []string {
+	args := []string{
+		"dev", "--public-url", c.URL, "--smtp", c.Sink.URL, "--limits", "relaxed",
+		"--log-level", cmp.Or(c.config.LogLevel, "warn"),
+	}
+	return slices.Concat(args, c.config.Args, c.shared())
 }
 
 // shared are the flags that make several processes one provider.

@@ -29,6 +29,7 @@ type Process struct {
 	number int
 	binary string
 	args   []string
+	env    []string
 	out    io.Writer
 	logs   printed
 
@@ -53,6 +54,7 @@ func (p *Process) Start() error {
 	p.cmd = exec.CommandContext(context.Background(), p.binary, p.args...)
 	// Whatever becomes of the tests, no process outlives them.
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	p.cmd.Env = append(os.Environ(), p.env...)
 	p.cmd.Stderr = &p.logs
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

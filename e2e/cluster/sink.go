@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net"
@@ -37,6 +38,9 @@ type Mail struct {
 	To, Link string
 	// ID is its Message-ID, which begins with that of its outbox entry.
 	ID string
+	// Recipients are those of the envelope, as they came; Data is all that came after them.
+	Recipients []string
+	Data       []byte
 }
 
 // NewSink starts a mail server.
@@ -68,6 +72,13 @@ func (s *Sink) Slow(pause func() time.Duration) {
 	s.pause = pause
 }
 
+// All gives every mail that was taken, by address.
+func (s *Sink) All() map[string][]Mail {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.mails)
+}
+
 // Mails gives what was taken for an address, oldest first.
 func (s *Sink) Mails(to string) []Mail {
 	s.mu.Lock()
@@ -76,13 +87,16 @@ func (s *Sink) Mails(to string) []Mail {
 }
 
 // Wait waits for the first mail to an address, until ctx ends.
-func (s *Sink) Wait(ctx context.Context, to string) (Mail, bool) {
+func (s *Sink) Wait(ctx context.Context, to string) (Mail, bool) { return s.WaitFor(ctx, to, 1) }
+
+// WaitFor waits for mail number n to an address, until ctx ends.
+func (s *Sink) WaitFor(ctx context.Context, to string, n int) (Mail, bool) {
 	for {
 		s.mu.Lock()
 		mails, more := s.mails[to], s.more
 		s.mu.Unlock()
-		if len(mails) > 0 {
-			return mails[0], true
+		if len(mails) >= n {
+			return mails[n-1], true
 		}
 		select {
 		case <-more:
@@ -110,7 +124,7 @@ func (s *Sink) accept() {
 // serve speaks as much SMTP as a sender needs (RFC 5321 §3).
 func (s *Sink) serve(conn *textproto.Conn) {
 	say := func(line string) bool { return conn.PrintfLine("%s", line) == nil }
-	to := ""
+	var to []string
 	for ok := say("220 sink.invalid"); ok; {
 		line, err := conn.ReadLine()
 		if err != nil {
@@ -118,8 +132,11 @@ func (s *Sink) serve(conn *textproto.Conn) {
 		}
 		verb, rest, _ := strings.Cut(line, " ")
 		switch strings.ToUpper(verb) {
+		case "MAIL":
+			to = nil
+			ok = say("250 ok")
 		case "RCPT":
-			to = envelope.FindString(rest)
+			to = append(to, rest)
 			ok = say("250 ok")
 		case "DATA":
 			ok = say("354 go on") && s.take(conn, to)
@@ -139,7 +156,7 @@ var (
 
 // take counts a mail as soon as its acknowledgement is on the way: from then on
 // no second one is due.
-func (s *Sink) take(conn *textproto.Conn, to string) bool {
+func (s *Sink) take(conn *textproto.Conn, recipients []string) bool {
 	data, err := conn.ReadDotBytes()
 	if err != nil {
 		return false
@@ -158,7 +175,10 @@ func (s *Sink) take(conn *textproto.Conn, to string) bool {
 	id, link := read(data)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.mails[to] = append(s.mails[to], Mail{To: to, ID: id, Link: link})
+	for _, recipient := range recipients {
+		to := envelope.FindString(recipient)
+		s.mails[to] = append(s.mails[to], Mail{To: to, ID: id, Link: link, Recipients: recipients, Data: data})
+	}
 	close(s.more)
 	s.more = make(chan struct{})
 	return true

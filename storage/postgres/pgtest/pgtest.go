@@ -11,6 +11,8 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"net/url"
 	"os"
 	"sync"
@@ -38,12 +40,15 @@ var shared struct {
 
 // Main runs a package's tests and then stops the server, if URL started one.
 func Main(m *testing.M) int {
-	defer func() {
-		if shared.server != nil {
-			shared.server.Stop()
-		}
-	}()
+	defer Stop()
 	return m.Run()
+}
+
+// Stop ends the server that URL started, if it did.
+func Stop() {
+	if shared.server != nil {
+		shared.server.Stop()
+	}
 }
 
 // URL gives the database to test on, started by the first test that asks.
@@ -67,31 +72,53 @@ func URL(tb testing.TB) string {
 // it in force.
 func Schema(tb testing.TB, base string) string {
 	tb.Helper()
+	ctx := context.WithoutCancel(tb.Context())
+	u, drop, err := NewSchema(ctx, base)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := drop(ctx); err != nil {
+			tb.Error(err)
+		}
+	})
+	return u
+}
+
+// NewSchema is Schema for what outlives a test: drop takes it away.
+func NewSchema(ctx context.Context, base string) (in string, drop func(context.Context) error, err error) {
 	u, err := url.Parse(base)
 	if err != nil {
-		tb.Fatal("the test database's URL is none")
+		return "", nil, errors.New("the test database's URL is none")
 	}
 	var random [8]byte
 	rand.Read(random[:])
 	name := "test_" + hex.EncodeToString(random[:])
-	Exec(tb, base, "CREATE SCHEMA "+name)
-	tb.Cleanup(func() { Exec(tb, base, "DROP SCHEMA "+name+" CASCADE") })
+	if err := execute(ctx, base, "CREATE SCHEMA "+name); err != nil {
+		return "", nil, err
+	}
 	query := u.Query()
 	query.Set("search_path", name+",public")
 	u.RawQuery = query.Encode()
-	return u.String()
+	return u.String(), func(ctx context.Context) error { return execute(ctx, base, "DROP SCHEMA "+name+" CASCADE") }, nil
 }
 
 // Exec runs a statement on a connection of its own.
 func Exec(tb testing.TB, database, statement string) {
 	tb.Helper()
-	ctx := context.WithoutCancel(tb.Context())
+	if err := execute(context.WithoutCancel(tb.Context()), database, statement); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func execute(ctx context.Context, database, statement string) error {
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
-		tb.Fatalf("connect: %v", err)
+		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
-		tb.Fatalf("%s: %v", statement, err)
+		return fmt.Errorf("%s: %w", statement, err)
 	}
+	return nil
 }
