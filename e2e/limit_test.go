@@ -64,22 +64,6 @@ func TestAPersonSignsInOutAndInAgainWithoutAWait(t *testing.T) {
 	}
 }
 
-// Ten requests in somebody's name use their mailbox's limit up, and not that of
-// the browser they have signed in with before.
-func TestAnAttackersRequestsDoNotStopAKnownBrowser(t *testing.T) {
-	t.Parallel()
-	s := harness.StartFor(t, binary)
-	c, known, address := newClient(t, s), newBrowser(t), newAddress()
-	first := begin(t, c, known, address)
-	first.finish(first.openLink(s.WaitMail(t, address, 1).Link))
-	for range 10 {
-		begin(t, c, newBrowser(t), address)
-	}
-	s.WaitMail(t, address, 2) // the attacker's one
-	again := begin(t, c, known, address, "prompt", "login")
-	again.finish(again.openLink(s.WaitMail(t, address, 3).Link))
-}
-
 func TestFortyPeopleBehindOneAddressSignIn(t *testing.T) {
 	t.Parallel()
 	s := harness.StartFor(t, binary)

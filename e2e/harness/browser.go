@@ -61,6 +61,11 @@ func (b *Browser) Cookies(address string) []*http.Cookie {
 	return b.client.Jar.Cookies(MustURL(b.t, address))
 }
 
+// Toss puts cookies into the browser, as another host of the same site may.
+func (b *Browser) Toss(address string, cookies ...*http.Cookie) {
+	b.client.Jar.SetCookies(MustURL(b.t, address), cookies)
+}
+
 // Get opens an address, as if it were typed or opened from a mail program.
 func (b *Browser) Get(address string) *Page {
 	b.t.Helper()
