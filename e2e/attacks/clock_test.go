@@ -11,7 +11,6 @@ import (
 
 	"postern/e2e/cluster"
 	"postern/e2e/harness"
-	"postern/storage/postgres/pgtest"
 )
 
 // skewed is the program with a clock that POSTERN_SKEW moves.
@@ -24,40 +23,16 @@ var skewed = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-// withClocks opens a world whose processes' clocks are wrong by so much.
-func withClocks(t *testing.T, database string, skews ...string) *world {
+// onBothWithClocks runs a test against processes whose clocks are wrong by so much.
+func onBothWithClocks(t *testing.T, run func(t *testing.T, w *world), skews ...string) {
 	t.Helper()
 	program, err := skewed()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := open(cluster.Config{
-		Binary: program, Dir: t.TempDir(), Database: database, Processes: len(skews),
-		Env: func(i int) []string { return []string{"POSTERN_SKEW=" + skews[i]} },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
-}
-
-func onBothWithClocks(t *testing.T, run func(t *testing.T, w *world), skews ...string) {
-	t.Helper()
-	t.Parallel()
-	for name, database := range map[string]func(*testing.T) string{
-		"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") },
-		"PostgreSQL": func(t *testing.T) string { return pgtest.Schema(t, pgtest.URL(t)) },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			run(t, withClocks(t, database(t), skews...))
-		})
-	}
+	onFresh(t, cluster.Config{Binary: program, Processes: len(skews), Env: func(i int) []string {
+		return []string{"POSTERN_SKEW=" + skews[i]}
+	}}, run)
 }
 
 // Threat 23: replicas whose clocks are five minutes slow and five fast. Logins

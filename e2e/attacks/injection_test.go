@@ -168,12 +168,12 @@ func TestATenantsOwnTextsAndLogoRunNothingInChromium(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		c := w.apart(t)
 		for _, text := range hostile {
-			for _, key := range []string{"name", "greeting", "support", "privacy", "terms", "imprint", "colour", "mail_from_name"} {
+			for _, key := range []string{"greeting", "support", "privacy"} {
 				if strings.ContainsRune(text, 0) {
 					continue
 				}
 				_, err := w.Run(t.Context(), "tenant", "set", c.tenant.Slug, key+"="+text)
-				if err == nil && (strings.ContainsAny(text, "\r\n") || strings.HasPrefix(text, "javascript:") && key != "name" && key != "greeting" && key != "mail_from_name") {
+				if err == nil && (strings.ContainsAny(text, "\r\n") || strings.HasPrefix(text, "javascript:") && key != "greeting") {
 					t.Errorf("%s takes %q", key, text)
 				}
 			}

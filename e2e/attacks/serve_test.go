@@ -68,3 +68,13 @@ func serve(t *testing.T, dir string) production {
 	t.Cleanup(p.stop)
 	return p
 }
+
+// command runs another command over the same folder, and gives its stdout.
+func command(t *testing.T, dir string, args ...string) []byte {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), binary, append(args, "--data", dir)...).Output()
+	if err != nil {
+		t.Fatalf("postern %s: %v", strings.Join(args, " "), err)
+	}
+	return out
+}

@@ -60,6 +60,32 @@ func onBoth(t *testing.T, run func(t *testing.T, w *world)) {
 	}
 }
 
+// onFresh runs a test against both databases, each new, with processes of its own.
+func onFresh(t *testing.T, c cluster.Config, run func(t *testing.T, w *world)) {
+	t.Helper()
+	t.Parallel()
+	for name, database := range map[string]func(*testing.T) string{
+		"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") },
+		"PostgreSQL": func(t *testing.T) string { return pgtest.Schema(t, pgtest.URL(t)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := c
+			c.Dir, c.Database = t.TempDir(), database(t)
+			w, err := open(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := w.close(); err != nil {
+					t.Error(err)
+				}
+			})
+			run(t, w)
+		})
+	}
+}
+
 func (s *shared) get(t *testing.T) *world {
 	t.Helper()
 	s.Do(func() {
