@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"postern/e2e/cluster"
 	"postern/e2e/harness"
 	"postern/idp"
 	"postern/storage"
@@ -152,7 +153,10 @@ func shape(address string, texts ...string) string {
 // where there is none once in a hundred times, so what it finds has to be found
 // three times in a row, in other samples, to count.
 func TestKnownUnknownBlockedAndLimitedAddressesTakeTheSameTime(t *testing.T) {
-	onBoth(t, func(t *testing.T, w *world) {
+	onFresh(t, cluster.Config{Binary: binary, Processes: 1}, func(t *testing.T, w *world) {
+		// The mail server is this test, on the same processors: at no distance, what
+		// is measured would be its own work.
+		w.Sink.Far(20 * time.Millisecond)
 		const each, rounds = 200, 3
 		found := map[string]int{}
 		for round := range rounds {

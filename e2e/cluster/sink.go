@@ -29,6 +29,7 @@ type Sink struct {
 
 	mu    sync.Mutex
 	pause func() time.Duration
+	far   time.Duration
 	mails map[string][]Mail
 	more  chan struct{} // closed at the next mail
 }
@@ -70,6 +71,23 @@ func (s *Sink) Slow(pause func() time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pause = pause
+}
+
+// Far makes it answer each command so late, as a server at a distance does.
+func (s *Sink) Far(by time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.far = by
+}
+
+// wait waits for as long as a server at its distance takes.
+func (s *Sink) wait() {
+	s.mu.Lock()
+	far := s.far
+	s.mu.Unlock()
+	if far > 0 {
+		time.Sleep(far)
+	}
 }
 
 // All gives every mail that was taken, by address.
@@ -130,6 +148,7 @@ func (s *Sink) serve(conn *textproto.Conn) {
 		if err != nil {
 			return
 		}
+		s.wait()
 		verb, rest, _ := strings.Cut(line, " ")
 		switch strings.ToUpper(verb) {
 		case "MAIL":
