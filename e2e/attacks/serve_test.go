@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"postern/e2e/cluster"
 	"postern/e2e/harness"
 	"postern/keys"
 )
@@ -41,6 +42,22 @@ func newFolder(t *testing.T) string {
 
 func serve(t *testing.T, dir string) production {
 	t.Helper()
+	return serveBy(t, dir, "smtp://127.0.0.1:1")
+}
+
+// serveWithMail serves with a mail server that keeps what it takes.
+func serveWithMail(t *testing.T, dir string) (*cluster.Sink, production) {
+	t.Helper()
+	sink, err := cluster.NewSink()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sink.Close)
+	return sink, serveBy(t, dir, sink.URL)
+}
+
+func serveBy(t *testing.T, dir, smtp string) production {
+	t.Helper()
 	port, err := harness.FreePort()
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +65,7 @@ func serve(t *testing.T, dir string) production {
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, binary, "serve", "--data", dir, "--listen", address,
-		"--public-url", "https://"+public, "--smtp", "smtp://127.0.0.1:1", "--mail-from", "login@"+public)
+		"--public-url", "https://"+public, "--smtp", smtp, "--mail-from", "login@"+public)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
