@@ -201,16 +201,6 @@ func relayCode(t *testing.T, link string) string {
 	return code
 }
 
-// stillWaits checks that a login has not advanced: its link is still good.
-func (l *login) stillWaits() {
-	l.t.Helper()
-	p := l.browser.Get(l.waiting.URL.String())
-	if p.Status != http.StatusOK {
-		l.t.Fatalf("the waiting page is gone: status %d at %s", p.Status, p.URL.Redacted())
-	}
-	p.FormTo(l.t, "/auth/code")
-}
-
 // ask sends a plain request, as a program does.
 func ask(t *testing.T, method, address string, form url.Values, header ...string) (*http.Response, string) {
 	t.Helper()

@@ -248,6 +248,3 @@ func by(b *harness.Browser, replica int) *harness.Browser {
 }
 
 func isCallback(p *harness.Page) bool { return strings.HasPrefix(p.URL.String(), callback) }
-
-// newAddress is a mailbox that nobody has had before.
-func newAddress() string { return strings.ToLower(rand.Text()) + "@example.com" }

@@ -40,6 +40,7 @@ var (
 		return "sqlite:" + filepath.Join(scratch, "world.db"), func(context.Context) error { return nil }
 	}}
 	onPostgres = &shared{start: func(t *testing.T) (string, func(context.Context) error) {
+		t.Helper()
 		url, drop, err := pgtest.NewSchema(context.Background(), pgtest.URL(t))
 		if err != nil {
 			t.Fatal(err)
@@ -64,14 +65,14 @@ func onBoth(t *testing.T, run func(t *testing.T, w *world)) {
 func onFresh(t *testing.T, c cluster.Config, run func(t *testing.T, w *world)) {
 	t.Helper()
 	t.Parallel()
-	for name, database := range map[string]func(*testing.T) string{
-		"SQLite":     func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "postern.db") },
-		"PostgreSQL": func(t *testing.T) string { return pgtest.Schema(t, pgtest.URL(t)) },
-	} {
+	for _, name := range []string{"SQLite", "PostgreSQL"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := c
-			c.Dir, c.Database = t.TempDir(), database(t)
+			c.Dir, c.Database = t.TempDir(), "sqlite:"+filepath.Join(t.TempDir(), "postern.db")
+			if name == "PostgreSQL" {
+				c.Database = pgtest.Schema(t, pgtest.URL(t))
+			}
 			w, err := open(c)
 			if err != nil {
 				t.Fatal(err)
@@ -91,7 +92,7 @@ func (s *shared) get(t *testing.T) *world {
 	s.Do(func() {
 		url, drop := s.start(t)
 		s.drop = drop
-		dir, err := os.MkdirTemp(scratch, "")
+		dir, err := os.MkdirTemp(scratch, "") //nolint:usetesting // it outlives the test that asked first
 		if err == nil {
 			// At every level, the log must hold no secret: this is the chattiest.
 			s.world, err = open(cluster.Config{Binary: binary, Dir: dir, Database: url, Processes: 2, LogLevel: "debug"})

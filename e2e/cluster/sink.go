@@ -142,7 +142,7 @@ func (s *Sink) accept() {
 // serve speaks as much SMTP as a sender needs (RFC 5321 §3).
 func (s *Sink) serve(conn *textproto.Conn) {
 	say := func(line string) bool { return conn.PrintfLine("%s", line) == nil }
-	var to []string
+	to := make([]string, 0, 1)
 	for ok := say("220 sink.invalid"); ok; {
 		line, err := conn.ReadLine()
 		if err != nil {
@@ -152,7 +152,7 @@ func (s *Sink) serve(conn *textproto.Conn) {
 		verb, rest, _ := strings.Cut(line, " ")
 		switch strings.ToUpper(verb) {
 		case "MAIL":
-			to = nil
+			to = make([]string, 0, 1)
 			ok = say("250 ok")
 		case "RCPT":
 			to = append(to, rest)
