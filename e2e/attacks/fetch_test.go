@@ -206,7 +206,7 @@ func TestForgedHostsReachNeitherMailNorMetadata(t *testing.T) {
 	mailed := 0
 	for _, forged := range forgeries {
 		address := newAddress()
-		b := browse(t).Through(forging{p.base, forged})
+		b := browse(t).Via(forging{p.base, forged})
 		c := client{app: at.app, tenant: at}
 		page := b.Get(c.request().url)
 		if strings.Contains(page.Body, evil) || strings.Contains(fmt.Sprint(page.Header), evil) {

@@ -60,7 +60,7 @@ var direct = &http.Transport{MaxIdleConnsPerHost: 64}
 // network gives a browser whose requests come from one network address.
 func (w *world) network(t *testing.T, forwarded func() string) *harness.Browser {
 	t.Helper()
-	return browse(t).Through(from{w.Processes[0].Address, forwarded})
+	return browse(t).Via(from{w.Processes[0].Address, forwarded})
 }
 
 // everyone gives another public address each time.
