@@ -84,7 +84,10 @@ func TestMalformedRequestsAreNeverFaults(t *testing.T) {
 		for _, path := range endpoints(t) {
 			path = strings.NewReplacer("{client}", c.ID, "*", "x").Replace(path)
 			for _, a := range []attempt{
-				{body: "%zz=%"}, {body: strings.Repeat("a=b&", 5000)}, {body: "\x00\xff\xfe"}, {body: `{"a":`},
+				{body: "%zz=%"},
+				{body: strings.Repeat("a=b&", 5000)},
+				{body: "\x00\xff\xfe"},
+				{body: `{"a":`},
 				{body: strings.Repeat("[", 10_000), header: map[string]string{"Content-Type": "application/json"}},
 				{body: "--x\r\n", header: map[string]string{"Content-Type": "multipart/form-data; boundary=x"}},
 				{body: "a", header: map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=utf-16"}},
