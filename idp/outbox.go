@@ -46,12 +46,14 @@ type ClaimedMail struct {
 	UserKnown bool
 	// UserDisabled: the address belongs to a user who is.
 	UserDisabled bool
+	// Suppressed: the address was refused for good a while ago.
+	Suppressed bool
 }
 
 // Deliverable tells whether policy lets this mail out.
 func (m ClaimedMail) Deliverable() bool {
 	switch {
-	case m.Entry.Withheld, m.UserDisabled, m.Flow.State != FlowAsked:
+	case m.Entry.Withheld, m.Suppressed, m.UserDisabled, m.Flow.State != FlowAsked:
 		return false
 	case m.Tenant.Settings.SignUpOf(m.Flow.Address) == SignUpInvited:
 		return m.UserKnown

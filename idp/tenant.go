@@ -36,6 +36,8 @@ type TenantSettings struct {
 	LinkLife       Duration `json:"link_life,omitempty"` // 2 to 60 minutes
 	Locale         string   `json:"locale,omitempty"`
 	Mail           MailFrom `json:"mail,omitzero"`
+	// MailSetup names the MailSetup of the tenant's own; empty where it has none.
+	MailSetup string `json:"mail_setup,omitempty"`
 	// OpenRegistration lets anyone register a client (RFC 7591) without a token; dev only.
 	OpenRegistration bool `json:"open_registration,omitempty"`
 	// TokenRegistration lets holders of an initial access token register clients.

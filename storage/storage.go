@@ -21,6 +21,7 @@ type Store interface {
 	Users
 	Flows
 	Outbox
+	MailSetups
 	Logouts
 	Consents
 	Grants
@@ -128,6 +129,18 @@ type Outbox interface {
 	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
 	FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error)
 	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
+}
+
+// MailSetups are how tenants send mail, sealed, and where it is not sent to.
+type MailSetups interface {
+	// SaveMailSetup keeps a tenant's setup, in place of the one before.
+	SaveMailSetup(ctx context.Context, s idp.MailSetup) error
+	FindMailSetup(ctx context.Context, t idp.TenantID) (idp.MailSetup, error)
+	Suppress(ctx context.Context, s idp.Suppression) error
+	// Unsuppress lets mail to an address out again; idp.ErrNotFound.
+	Unsuppress(ctx context.Context, t idp.TenantID, a idp.Address) error
+	// ListSuppressions gives up to most suppressions that count at now, newest first.
+	ListSuppressions(ctx context.Context, t idp.TenantID, now time.Time, most int) ([]idp.Suppression, error)
 }
 
 // Logouts are the logout tokens to send. Whatever ends a session writes them, in

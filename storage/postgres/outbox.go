@@ -37,17 +37,19 @@ func (s *Store) ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Durat
 			RETURNING ` + outboxColumns + `
 		)
 		SELECT ` + outboxColumns + `, ` + tenantColumns + `, ` + clientColumns + `, ` + flowColumns + `,
-			u.disabled IS FALSE, u.disabled IS TRUE
+			u.disabled IS FALSE, u.disabled IS TRUE, s.address IS NOT NULL
 		FROM o
 		JOIN tenants t ON t.tenant_id = $1
 		CROSS JOIN LATERAL (SELECT f.* FROM flows f WHERE f.tenant_id = $1 AND f.flow_id = o.flow_id LIMIT 1) f
 		CROSS JOIN LATERAL (
 			SELECT c.* FROM clients c WHERE c.tenant_id = $1 AND c.client_id = f.request ->> 'client_id' LIMIT 1) c
-		LEFT JOIN LATERAL (SELECT u.* FROM users u WHERE u.tenant_id = $1 AND u.address = f.address LIMIT 1) u ON true`
+		LEFT JOIN LATERAL (SELECT u.* FROM users u WHERE u.tenant_id = $1 AND u.address = f.address LIMIT 1) u ON true
+		LEFT JOIN LATERAL (
+			SELECT s.* FROM suppressions s WHERE s.tenant_id = $1 AND s.address = f.address AND s.expires > $3 LIMIT 1) s ON true`
 	var c clientRow
 	into := append(outboxInto(&m.Entry), tenantInto(&m.Tenant)...)
 	into = append(append(into, c.into()...), flowInto(&m.Flow)...)
-	into = append(into, boolColumn{&m.UserKnown}, boolColumn{&m.UserDisabled})
+	into = append(into, boolColumn{&m.UserKnown}, boolColumn{&m.UserDisabled}, boolColumn{&m.Suppressed})
 	if err := s.row(ctx, into, update, named(ref.TenantID), named(ref.ID), instant(now), instant(now.Add(lease))); err != nil {
 		return idp.ClaimedMail{}, err
 	}

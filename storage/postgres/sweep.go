@@ -32,6 +32,8 @@ var sweeps = []string{
 		(SELECT tenant_id, session_id, client_id, sid FROM session_clients WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM logouts WHERE (tenant_id, client_id, sid) IN
 		(SELECT tenant_id, client_id, sid FROM logouts WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
+	`DELETE FROM suppressions WHERE (tenant_id, address) IN
+		(SELECT tenant_id, address FROM suppressions WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM limits WHERE key IN
 		(SELECT key FROM limits WHERE expires <= $1 ORDER BY expires LIMIT $2 FOR UPDATE SKIP LOCKED)`,
 	`DELETE FROM grants WHERE (tenant_id, grant_id) IN

@@ -45,7 +45,7 @@ func (s *Store) ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Durat
 		if err := exactlyOne(rows, err, idp.ErrNotFound); err != nil {
 			return err
 		}
-		claimed, err = findMail(ctx, q, ref)
+		claimed, err = findMail(ctx, q, ref, now)
 		return err
 	})
 	if err != nil {
@@ -54,21 +54,23 @@ func (s *Store) ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Durat
 	return claimed, nil
 }
 
-func findMail(ctx context.Context, q *statements, ref idp.MailRef) (m idp.ClaimedMail, err error) {
+func findMail(ctx context.Context, q *statements, ref idp.MailRef, now time.Time) (m idp.ClaimedMail, err error) {
 	const query = `SELECT ` + outboxColumns + `, ` + tenantColumns + `, ` + clientColumns + `, ` + flowColumns + `,
-			users.disabled IS 0, users.disabled IS 1
+			users.disabled IS 0, users.disabled IS 1, suppressions.address IS NOT NULL
 		FROM outbox
 		JOIN tenants ON tenants.tenant_id = outbox.tenant_id
 		JOIN flows ON flows.tenant_id = outbox.tenant_id AND flows.flow_id = outbox.flow_id
 		JOIN clients ON clients.tenant_id = flows.tenant_id AND clients.client_id = flows.request ->> '$.client_id'
 		LEFT JOIN users ON users.tenant_id = flows.tenant_id AND users.address = flows.address
+		LEFT JOIN suppressions ON suppressions.tenant_id = flows.tenant_id AND suppressions.address = flows.address
+			AND suppressions.expires > ?
 		WHERE outbox.tenant_id = ? AND outbox.outbox_id = ?`
 	into := outboxInto(&m.Entry)
 	into = append(into, tenantInto(&m.Tenant)...)
 	into = append(into, clientInto(&m.Client)...)
 	into = append(into, flowInto(&m.Flow)...)
-	into = append(into, &m.UserKnown, &m.UserDisabled)
-	err = q.row(ctx, query, ref.TenantID, ref.ID).Scan(into...)
+	into = append(into, &m.UserKnown, &m.UserDisabled, &m.Suppressed)
+	err = q.row(ctx, query, micros(now), ref.TenantID, ref.ID).Scan(into...)
 	return m, err
 }
 

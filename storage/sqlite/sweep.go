@@ -23,6 +23,8 @@ var sweeps = []string{
 	`DELETE FROM session_clients WHERE rowid IN
 		(SELECT rowid FROM session_clients WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM logouts WHERE rowid IN (SELECT rowid FROM logouts WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
+	`DELETE FROM suppressions WHERE rowid IN
+		(SELECT rowid FROM suppressions WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM limits WHERE key IN (SELECT key FROM limits WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM grants WHERE rowid IN
 		(SELECT rowid FROM grants WHERE sweep_day <= ?1 / 86400000000 ORDER BY sweep_day LIMIT ?2)`,

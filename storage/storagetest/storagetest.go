@@ -40,6 +40,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"brand":    brandCases,
 		"outbox":   outboxCases,
 		"sending":  sendingCases,
+		"setups":   mailSetupCases,
 		"grants":   grantCases,
 		"redeem":   redeemCases,
 		"rotate":   rotateCases,
