@@ -51,7 +51,7 @@ func (i Instance) Validate() error {
 type Dev struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on."`
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Where browsers reach it (default: http:// and the listen address)."`
-	SMTP      string `name:"smtp" placeholder:"URL" help:"Also send the mail for real, such as smtp://127.0.0.1:1025."`
+	SMTP      string `name:"smtp" placeholder:"URL" help:"Also send the mail for real, such as smtp://127.0.0.1:1025; several URLs, divided by spaces, are tried in this order."`
 	Limits    string `default:"default" enum:"relaxed,default" help:"relaxed: every limit times 10,000, for load tests."`
 }
 
@@ -87,7 +87,7 @@ type Serve struct {
 
 	DrainDelay time.Duration `default:"5s" placeholder:"TIME" help:"How long it still serves after SIGTERM, with /readyz at 503, so that a load balancer sends no more." group:"address"`
 
-	SMTP     string `name:"smtp" required:"" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS) or smtps://… (TLS)." example:"smtp://USER:PASSWORD@smtp.example.com:587" group:"mail"`
+	SMTP     string `name:"smtp" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://… (TLS) or a provider such as sendgrid://?password-file=FILE; several, divided by spaces, are tried in this order, after those of mail set --instance." example:"smtp://USER:PASSWORD@smtp.example.com:587" group:"mail"`
 	MailFrom string `required:"" placeholder:"ADDRESS" help:"Sender of the mails of tenants that have none of their own." example:"no-reply@example.com" group:"mail"`
 
 	Proxies  []netip.Prefix `name:"trusted-proxy" placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Host count." example:"10.0.0.0/8" group:"network"`

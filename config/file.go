@@ -112,16 +112,18 @@ func linesOf(raw []byte) map[string]int {
 	return lines
 }
 
-// password names a setting that is a URL with a password in it; empty if none is.
+// password names a setting with a URL in it that holds a password; empty if none does.
 func (f file) password() string {
 	for key, value := range f.values {
 		text, _ := value.(string)
-		u, err := url.Parse(text)
-		if err != nil {
-			continue
-		}
-		if _, has := u.User.Password(); has {
-			return key
+		for one := range strings.FieldsSeq(text) {
+			u, err := url.Parse(one)
+			if err != nil {
+				continue
+			}
+			if _, has := u.User.Password(); has {
+				return key
+			}
 		}
 	}
 	return ""

@@ -123,6 +123,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		{"a text for a list", "trusted-proxy = \"10.0.0.0/8\"\n", "@:1: trusted-proxy: write trusted-proxy = [\"…\", \"…\"]", 0o644},
 		{"a list of numbers", "trusted-proxy = [10]\n", "@:1: trusted-proxy: write trusted-proxy = [\"…\", \"…\"]", 0o644},
 		{"a value that the flag refuses", "\n\ntrusted-proxy = [\"10.0.0.0\"]\n", "@:3: trusted-proxy: ", 0o644},
+		{"a password in the second URL that everybody may read", "listen = \"x\"\nsmtp = \"smtp://mail.example smtp://u:p@mail.example\"\n", "@:2: smtp holds a password, and everybody may read the file: chmod 640 it", 0o644},
 		{"a password that everybody may read", "listen = \"x\"\nsmtp = \"smtp://u:p@mail.example\"\n", "@:2: smtp holds a password, and everybody may read the file: chmod 640 it", 0o644},
 	} {
 		t.Run(c.name, func(t *testing.T) {

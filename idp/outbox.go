@@ -71,13 +71,15 @@ type Dispatch struct {
 	Lease      time.Duration // from Link.SentAt
 }
 
-// Started is what a flow's writing found of the person it is for; both are
+// Started is what a flow's writing found of the person it is for; all are
 // false for a stranger.
 type Started struct {
 	// UserKnown: the address belongs to a user who is not disabled.
 	UserKnown bool
 	// UserDisabled: the address belongs to a user who is.
 	UserDisabled bool
+	// Suppressed: the address was refused for good a while ago.
+	Suppressed bool
 }
 
 // MailResult is what became of an attempt to send a mail.

@@ -187,7 +187,7 @@ func (h *Handler) begin(v *visit, client idp.Client, flow idp.Flow, decision Mai
 		mail.State, mail.Attempt = idp.OutboxSending, 1
 		h.Courier.Send(idp.ClaimedMail{
 			Entry: mail, Tenant: v.tenant, Client: client, Flow: flow,
-			UserKnown: found.UserKnown, UserDisabled: found.UserDisabled,
+			UserKnown: found.UserKnown, UserDisabled: found.UserDisabled, Suppressed: found.Suppressed,
 		}, dispatch)
 	}
 	return nil

@@ -56,6 +56,8 @@ func (c composer) compose(claimed idp.ClaimedMail, link idp.Credential, life tim
 		MessageID: string(claimed.Entry.ID) + "@" + from.Address.Domain(),
 		Date:      now,
 		Link:      address,
+		TenantID:  claimed.Tenant.ID,
+		Setup:     claimed.Tenant.Settings.MailSetup,
 	}, nil
 }
 

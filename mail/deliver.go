@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"postern/idp"
@@ -79,12 +81,32 @@ func (w *Worker) send(ctx context.Context, claimed idp.ClaimedMail, message Mess
 		return idp.OutboxSent, time.Time{}, nil
 	case errors.Is(err, ErrUnknown):
 		return idp.OutboxUnknown, time.Time{}, err
+	case errors.Is(err, ErrNoMailbox):
+		w.suppress(ctx, claimed, err)
 	case errors.Is(err, ErrTemporary):
 		if due, again := w.again(claimed); again {
 			return idp.OutboxQueued, due, err
 		}
 	}
 	return idp.OutboxFailed, time.Time{}, err
+}
+
+// suppress leaves an address that has no mailbox alone for a while. Where that
+// cannot be written the next mail finds it out anew.
+func (w *Worker) suppress(ctx context.Context, claimed idp.ClaimedMail, cause error) {
+	var no *refusal
+	reason := "no such mailbox"
+	if errors.As(cause, &no) {
+		reason = strings.TrimSpace(strconv.Itoa(no.code) + " " + no.status)
+	}
+	now := w.Clock()
+	err := w.Store.Suppress(ctx, idp.Suppression{
+		TenantID: claimed.Tenant.ID, Address: claimed.Flow.Address, Reason: reason,
+		CreatedAt: now, Expires: now.Add(idp.SuppressionLife),
+	})
+	if err != nil {
+		w.Log.WarnContext(ctx, "suppression not written", "tenant_id", claimed.Tenant.ID, "outbox_id", claimed.Entry.ID, "error", err)
+	}
 }
 
 // linkOf makes the row of a link that is good from now on, at most as long as its flow.

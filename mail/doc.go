@@ -8,7 +8,12 @@
 //	Hold and Send: committed with the flow -------^
 //	                                               |--> refused for now: queued again, later
 //	                                               |--> refused for good, or too late: failed
+//	                                               |--> no such mailbox: failed, and left alone for a day
 //	                                               +--> answer lost after the data: unknown
+//
+// To hand over is to try one way after the other: the tenant's accounts, those
+// that the instance keeps in the store, those that it was started with. Only a
+// mail that a server surely has not taken goes another way.
 //
 // The token of a link exists in the mail only: it is made when the mail is
 // sent, what is stored is its digest, and that is committed before any of the

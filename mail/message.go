@@ -30,6 +30,12 @@ type Message struct {
 	// Link is what the mail is for; a transport that shows mails to a developer
 	// shows it. It is part of Text and HTML and not sent besides.
 	Link string
+	// TenantID is whose mail it is, and Setup names how that tenant sends; empty
+	// is as the instance does.
+	TenantID idp.TenantID
+	Setup    string
+	// Signers sign it, each with a signature of its own (RFC 6376).
+	Signers []*Signer
 }
 
 // Header is a header field.
@@ -50,6 +56,13 @@ var (
 	ErrPermanent = errors.New("mail refused for good")
 	// ErrUnknown: all of it was sent and the answer lost. It may arrive.
 	ErrUnknown = errors.New("mail sent, answer lost")
+	// ErrNoMailbox: it will never be taken by anyone, for there is no such mailbox.
+	ErrNoMailbox = fmt.Errorf("%w: no such mailbox", ErrPermanent)
+	// ErrLogin: the server does not take our credentials, or there is no safe way
+	// to show them. Nothing of the mail was said.
+	ErrLogin = fmt.Errorf("%w: login refused", ErrTemporary)
+	// errUnreachable: nobody was there to take it.
+	errUnreachable = fmt.Errorf("%w: server not reached", ErrTemporary)
 )
 
 // encode gives the message in go-mail's form: multipart/alternative, with text
@@ -93,7 +106,7 @@ func (m Message) check() error {
 	return nil
 }
 
-// Bytes gives the message as it goes over the wire (RFC 5322).
+// Bytes gives the message as it goes over the wire (RFC 5322), signed.
 func (m Message) Bytes() ([]byte, error) {
 	msg, err := m.encode()
 	if err != nil {
@@ -103,7 +116,15 @@ func (m Message) Bytes() ([]byte, error) {
 	if _, err := msg.WriteTo(&b); err != nil {
 		return nil, fmt.Errorf("%w: write: %w", ErrPermanent, err)
 	}
-	return b.Bytes(), nil
+	var signatures []byte
+	for _, s := range m.Signers {
+		signature, err := s.sign(b.Bytes())
+		if err != nil {
+			return nil, fmt.Errorf("%w: sign: %w", ErrPermanent, err)
+		}
+		signatures = append(signatures, signature...)
+	}
+	return append(signatures, b.Bytes()...), nil
 }
 
 // oneLine takes out what could end a header field or hide in it.

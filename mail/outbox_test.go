@@ -14,13 +14,14 @@ var ref = idp.MailRef{TenantID: "tenant", ID: "0193a000-0000-7000-8000-000000000
 
 // outbox is a Store of one entry, by the contract of mail.Store.
 type outbox struct {
-	mu      sync.Mutex
-	claimed idp.ClaimedMail
-	lease   time.Time
-	links   []idp.Link
-	past    []string // what was done, and when
-	began   time.Time
-	failing map[string]error // by method
+	mu         sync.Mutex
+	claimed    idp.ClaimedMail
+	lease      time.Time
+	links      []idp.Link
+	past       []string // what was done, and when
+	began      time.Time
+	failing    map[string]error // by method
+	suppressed []idp.Suppression
 }
 
 func newOutbox() *outbox {
@@ -30,7 +31,7 @@ func newOutbox() *outbox {
 			TenantID: ref.TenantID, ID: ref.ID, FlowID: "flow", State: idp.OutboxQueued,
 			Due: now, Expires: now.Add(15 * time.Minute), CreatedAt: now,
 		},
-		Tenant: idp.Tenant{ID: ref.TenantID, Slug: "acme", Name: "Acme Corp"},
+		Tenant: idp.Tenant{ID: ref.TenantID, Slug: "acme", Name: "Acme Corp", Settings: idp.TenantSettings{MailSetup: "setup 1"}},
 		Client: idp.Client{TenantID: ref.TenantID, ID: "app", Metadata: idp.ClientMetadata{Name: "Shop"}},
 		Flow: idp.Flow{
 			TenantID: ref.TenantID, ID: "flow", Request: idp.AuthRequest{ClientID: "app"}, Address: ann, State: idp.FlowAsked, Locale: "de",
@@ -100,6 +101,13 @@ func (o *outbox) FinishMails(_ context.Context, t idp.TenantID, results []idp.Ma
 		}
 	}
 	return written, nil
+}
+
+func (o *outbox) Suppress(_ context.Context, s idp.Suppression) error {
+	leave, err := o.enter("Suppress", "")
+	defer leave()
+	o.suppressed = append(o.suppressed, s)
+	return err
 }
 
 func (o *outbox) DueMails(_ context.Context, now time.Time, _ int) ([]idp.MailRef, error) {

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net/textproto"
-
-	gomail "github.com/wneessen/go-mail"
+	"regexp"
+	"strconv"
+	"strings"
 )
 
 // verdict is what a failed hand-over means.
 type verdict struct {
-	err error // wraps one of the three classes
+	err error // wraps one of the classes
 	// reusable: the connection is known to be between two mails.
 	reusable bool
 	// stale: the server was gone before it heard of any recipient, so a
@@ -18,73 +19,93 @@ type verdict struct {
 	stale bool
 }
 
-// judge tells what go-mail's error means. Traps of v0.8.1: a lost connection
-// says IsTemp false and code 0; a SendError unwraps to nothing; an error after
-// the message was delivered (RSET) is an error all the same, so IsDelivered is
-// asked first, by the caller.
-func judge(err error) verdict {
-	var send *gomail.SendError
-	if !errors.As(err, &send) {
-		return verdict{err: fmt.Errorf("%w: %w", ErrTemporary, err)}
-	}
-	code := send.ErrorCode()
-	gone := code == 0 || code == 421 // RFC 5321 §3.8
-	switch send.Reason {
-	case gomail.ErrConnCheck:
-		return verdict{err: fmt.Errorf("%w: connection lost", ErrTemporary), stale: true}
-	case gomail.ErrSMTPMailFrom:
-		// Refused for good or not, this is about the sender: an operator can mend it.
-		return verdict{err: refusal(ErrTemporary, "MAIL", send), stale: gone, reusable: !gone}
-	case gomail.ErrSMTPRcptTo:
-		return verdict{err: refusal(classOf(code), "RCPT", send), stale: gone, reusable: !gone}
-	case gomail.ErrSMTPData:
-		return verdict{err: refusal(classOf(code), "DATA", send)}
-	case gomail.ErrWriteContent:
-		// The end of the data was never sent, so the server must not deliver (RFC 5321 §4.1.1.4).
-		return verdict{err: fmt.Errorf("%w: connection lost within the data", ErrTemporary)}
-	case gomail.ErrSMTPDataClose:
-		return judgeDataEnd(code, send)
-	case gomail.ErrGetSender, gomail.ErrGetRcpts, gomail.ErrNoUnencoded:
-		return verdict{err: fmt.Errorf("%w: %s", ErrPermanent, send.Reason)}
-	default:
-		return verdict{err: fmt.Errorf("%w: %s", ErrUnknown, send.Reason)}
-	}
+// refusal is a server's no. Its text has the codes only: some servers quote what
+// they found in the mail, and that may be the link.
+type refusal struct {
+	class  error
+	at     string // the command
+	code   int
+	status string // enhanced (RFC 3463), where there is one
+	words  string // for who tests a server by hand; never logged
 }
 
-// judgeDataEnd reads the answer to the whole mail. Its words are left out: some
-// servers quote what they found in the mail, and that may be the link.
-func judgeDataEnd(code int, send *gomail.SendError) verdict {
-	status := send.EnhancedStatusCode()
+func (r *refusal) Error() string {
+	parts := []string{r.class.Error() + ": " + r.at + " refused:"}
+	if r.code != 0 {
+		parts = append(parts, strconv.Itoa(r.code))
+	}
+	if r.status != "" {
+		parts = append(parts, r.status)
+	}
+	return strings.Join(parts, " ")
+}
+
+func (r *refusal) Unwrap() error { return r.class }
+
+var statusPattern = regexp.MustCompile(`^[245]\.[0-9]{1,3}\.[0-9]{1,3}\b`)
+
+func refused(class error, at string, reply *textproto.Error) *refusal {
+	return &refusal{class: class, at: at, code: reply.Code, status: statusPattern.FindString(reply.Msg), words: reply.Msg}
+}
+
+// judge tells what an error at a command before the data means. One without a
+// reply is a connection lost.
+func judge(at string, err error) verdict {
+	var reply *textproto.Error
+	if !errors.As(err, &reply) {
+		// At DATA the server may have begun to work on the mail: another server may
+		// have it, this one is not asked a second time at once.
+		return verdict{err: fmt.Errorf("%w: connection lost at %s", errUnreachable, at), stale: at != "DATA"}
+	}
+	gone := reply.Code == 421 // RFC 5321 §3.8
+	v := verdict{err: refused(classOf(at, reply), at, reply), stale: gone, reusable: !gone}
+	if at == "DATA" {
+		v.stale, v.reusable = false, false
+	}
+	return v
+}
+
+// classOf tells what a refusal is about.
+func classOf(at string, reply *textproto.Error) error {
 	switch {
-	case code >= 500:
-		return verdict{err: fmt.Errorf("%w: data refused: %d %s", ErrPermanent, code, status), reusable: true}
-	case code >= 400:
-		return verdict{err: fmt.Errorf("%w: data refused: %d %s", ErrTemporary, code, status), reusable: code != 421}
+	case at == "MAIL":
+		return ErrTemporary // refused for good or not, this is about the sender: an operator can mend it
+	case reply.Code < 500:
+		return ErrTemporary
+	case at == "RCPT" && noMailbox(reply):
+		return ErrNoMailbox
 	default:
-		return verdict{err: fmt.Errorf("%w: no answer to the data", ErrUnknown)}
-	}
-}
-
-func classOf(code int) error {
-	if code >= 500 {
 		return ErrPermanent
 	}
-	return ErrTemporary
 }
 
-func refusal(class error, command string, send *gomail.SendError) error {
-	if send.ErrorCode() == 0 {
-		return fmt.Errorf("%w: connection lost at %s", class, command)
+// noMailbox tells that a refused recipient does not exist, for all that this
+// server knows (RFC 3463 §3.2, §3.3): no other would bring the mail there, and
+// asking again harms the sender's name. Other refusals at RCPT are about us:
+// relaying, reputation, policy.
+func noMailbox(reply *textproto.Error) bool {
+	status := statusPattern.FindString(reply.Msg)
+	switch status {
+	case "":
+		return reply.Code == 550 || reply.Code == 551 || reply.Code == 553
+	case "5.2.1": // disabled
+		return true
+	default:
+		return strings.HasPrefix(status, "5.1.") && status != "5.1.7" && status != "5.1.8" // those are the sender's
 	}
-	return fmt.Errorf("%w: %s refused: %d %s", class, command, send.ErrorCode(), send.EnhancedStatusCode())
 }
 
-// judgeDial tells what a failure before the first mail means. Wrong credentials
-// and missing TLS are an operator's to mend, and say nothing of the recipient.
-func judgeDial(err error) error {
+// judgeAnswer reads the answer to the whole mail.
+func judgeAnswer(err error) verdict {
 	var reply *textproto.Error
-	if errors.As(err, &reply) {
-		return fmt.Errorf("%w: connect: server answers %d", ErrTemporary, reply.Code)
+	switch {
+	case err == nil:
+		return verdict{reusable: true}
+	case !errors.As(err, &reply) || reply.Code < 400:
+		return verdict{err: fmt.Errorf("%w: no answer to the data", ErrUnknown)}
+	case reply.Code < 500:
+		return verdict{err: refused(ErrTemporary, "data", reply), reusable: reply.Code != 421}
+	default:
+		return verdict{err: refused(ErrPermanent, "data", reply), reusable: true}
 	}
-	return fmt.Errorf("%w: connect: %w", ErrTemporary, err)
 }

@@ -2,11 +2,10 @@ package mail
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 )
@@ -17,7 +16,7 @@ const mailsPerConnection = 100
 // SMTP is a transport over a few connections that it keeps open. It is safe for
 // concurrent use.
 type SMTP struct {
-	server server
+	server *server
 	slots  chan struct{}
 	idle   time.Duration
 
@@ -31,36 +30,53 @@ type keptSession struct {
 	expiry *time.Timer
 }
 
-// NewSMTP reads the configuration; it does not connect yet.
+// SMTPConfig says how to use an account.
+type SMTPConfig struct {
+	Account Account
+	// Helo is the name to greet with: the sender's domain, never this machine's.
+	Helo string
+	// TLS, if not nil, is taken for its roots; name and lowest version are set here.
+	TLS *tls.Config
+	// Timeout bounds connecting, and then each mail. Zero is 30 seconds.
+	Timeout time.Duration
+	// Connections bounds how many mails go out at once. Zero is 8.
+	Connections int
+	// Idle is how long a connection is kept open for the next mail. Zero is 30 seconds.
+	Idle time.Duration
+	// Trace sees the steps.
+	Trace Trace
+}
+
+// NewSMTP checks the configuration; it does not connect yet.
 func NewSMTP(c SMTPConfig) (*SMTP, error) {
-	if c.Timeout <= 0 {
-		c.Timeout = 30 * time.Second
-	}
-	if c.Connections <= 0 {
-		c.Connections = 8
-	}
-	if c.Idle <= 0 {
-		c.Idle = 30 * time.Second
+	if err := c.Account.Validate(); err != nil {
+		return nil, fmt.Errorf("mail server: %w", err)
 	}
 	if c.Helo == "" {
 		return nil, errors.New("mail server: no name to greet with")
 	}
-	s, err := parseServer(c)
-	if err != nil {
-		return nil, err
+	setDefault(&c.Timeout, 30*time.Second)
+	setDefault(&c.Connections, 8)
+	setDefault(&c.Idle, 30*time.Second)
+	s := &server{account: c.Account, helo: c.Helo, timeout: c.Timeout, tls: &tls.Config{}, trace: c.Trace}
+	if c.TLS != nil {
+		s.tls = c.TLS.Clone()
+	}
+	s.tls.ServerName, s.tls.MinVersion = c.Account.Host, tls.VersionTLS12
+	if c.Account.OAuth != nil {
+		s.tokens.config = *c.Account.OAuth
 	}
 	return &SMTP{server: s, slots: make(chan struct{}, c.Connections), idle: c.Idle}, nil
-}
-
-// Server names host and port, for the log.
-func (t *SMTP) Server() string {
-	return net.JoinHostPort(t.server.host, strconv.Itoa(t.server.port))
 }
 
 // Send hands the message over, on a kept connection if there is one. If that
 // turns out to be dead before the server heard of a recipient, a fresh one is
 // used; never later.
 func (t *SMTP) Send(ctx context.Context, m Message) error {
+	data, err := m.Bytes()
+	if err != nil {
+		return err
+	}
 	select {
 	case t.slots <- struct{}{}:
 		defer func() { <-t.slots }()
@@ -72,19 +88,19 @@ func (t *SMTP) Send(ctx context.Context, m Message) error {
 		if kept == nil {
 			break
 		}
-		v, err := kept.send(ctx, m)
+		v := kept.send(ctx, m, data)
 		t.put(kept, v)
 		if !v.stale || ctx.Err() != nil {
-			return err
+			return v.err
 		}
 	}
 	fresh, err := t.server.dial(ctx)
 	if err != nil {
 		return err
 	}
-	v, err := fresh.send(ctx, m)
+	v := fresh.send(ctx, m, data)
 	t.put(fresh, v)
-	return err
+	return v.err
 }
 
 // Close ends the kept connections. Mails on their way go on; their connections

@@ -173,7 +173,7 @@ func (d *dialogue) answer(line string) bool {
 		d.reader = textproto.NewReader(bufio.NewReader(d.conn))
 		return true
 	case "AUTH":
-		return d.say(verb, "235 welcome")
+		return d.auth(rest)
 	case "MAIL":
 		d.mail = taken{from: rest}
 		return d.say(verb, "250 ok")
@@ -290,4 +290,11 @@ func certificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
+}
+
+// heard gives all commands so far.
+func (s *mailServer) heard() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.commands)
 }

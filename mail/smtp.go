@@ -7,146 +7,64 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"net/url"
-	"strconv"
+	"net/textproto"
 	"time"
 
-	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
-
-	"postern/idp"
 )
 
-// SMTPConfig says how to reach a mail server.
-type SMTPConfig struct {
-	// URL is smtp://[user:password@]host[:port] with STARTTLS, or smtps:// with
-	// TLS from the start. On loopback, smtp:// goes without TLS, unless
-	// ?starttls=required asks for it.
-	URL string
-	// Helo is the name to greet with: the sender's domain, never this machine's.
-	Helo string
-	// TLS, if not nil, is taken for its roots; name and lowest version are set here.
-	TLS *tls.Config
-	// Timeout bounds connecting, and then each mail. Zero is 30 seconds.
-	Timeout time.Duration
-	// Connections bounds how many mails go out at once. Zero is 8.
-	Connections int
-	// Idle is how long a connection is kept open for the next mail. Zero is 30 seconds.
-	Idle time.Duration
-}
-
-// server is a parsed SMTPConfig.
+// server is where and how an account's connections are opened.
 type server struct {
-	host, user, password string
-	port                 int
-	implicitTLS, plain   bool
-	helo                 string
-	tls                  *tls.Config
-	timeout              time.Duration
-}
-
-func parseServer(c SMTPConfig) (server, error) {
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		// The parser's error would show the URL, and with it the password.
-		return server{}, errors.New("mail server: not a URL such as smtp://mail.example:587")
-	}
-	s := server{host: u.Hostname(), helo: c.Helo, timeout: c.Timeout, tls: &tls.Config{}, user: u.User.Username()}
-	s.password, _ = u.User.Password()
-	switch u.Scheme {
-	case "smtp":
-		s.port = 587
-		s.plain = idp.IsLoopback(s.host) && u.Query().Get("starttls") != "required"
-	case "smtps":
-		s.port, s.implicitTLS = 465, true
-	default:
-		return server{}, fmt.Errorf("mail server: scheme %q: smtp or smtps", u.Scheme)
-	}
-	if s.host == "" || u.Path != "" && u.Path != "/" {
-		return server{}, errors.New("mail server: host and port, and no path")
-	}
-	if port := u.Port(); port != "" {
-		if s.port, err = strconv.Atoi(port); err != nil || s.port < 1 || s.port > 65535 {
-			return server{}, fmt.Errorf("mail server: port %q", port)
-		}
-	}
-	if c.TLS != nil {
-		s.tls = c.TLS.Clone()
-	}
-	s.tls.ServerName, s.tls.MinVersion = s.host, tls.VersionTLS12
-	return s, nil
+	account Account
+	helo    string
+	tls     *tls.Config
+	timeout time.Duration
+	tokens  tokenSource
+	trace   Trace
 }
 
 // session is one open connection to the server, ready for a mail.
 type session struct {
-	client *gomail.Client
-	smtp   *smtp.Client
-	raw    net.Conn
-	mails  int
-	// unwatch ends the watch over the context that connecting began under.
-	unwatch func() bool
+	smtp    *smtp.Client
+	raw     net.Conn
+	timeout time.Duration
+	trace   Trace
+	mails   int
 }
 
 // dial opens a connection, up to and including authentication.
-func (s server) dial(ctx context.Context) (*session, error) {
+func (s *server) dial(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	opened := &session{unwatch: func() bool { return true }}
-	client, err := gomail.NewClient(s.host, s.options(ctx, opened)...)
-	if err != nil {
-		return nil, fmt.Errorf("mail server: %w", err)
-	}
-	defer func() { opened.unwatch() }()
-	opened.client = client
-	if opened.smtp, err = client.DialToSMTPClientWithContext(ctx); err != nil {
-		opened.abort() // the library leaves the socket open on most failures
-		return nil, judgeDial(err)
-	}
-	return opened, nil
-}
-
-func (s server) options(ctx context.Context, opened *session) []gomail.Option {
-	options := []gomail.Option{
-		gomail.WithPort(s.port), gomail.WithHELO(s.helo), gomail.WithTimeout(s.timeout), gomail.WithTLSConfig(s.tls),
-		gomail.WithoutSMTPUTF8(), // addresses are ASCII
-		// Both are a round trip for nothing: a kept connection that is dead shows
-		// itself at MAIL, and after a mail there is nothing to reset.
-		gomail.WithoutNoop(), gomail.WithoutRset(),
-		// The library's own context ends as soon as it has connected, so ours is taken.
-		gomail.WithDialContextFunc(func(_ context.Context, network, address string) (net.Conn, error) {
-			return s.connect(ctx, network, address, opened)
-		}),
-	}
-	switch {
-	case s.implicitTLS:
-		options = append(options, gomail.WithSSL())
-	case s.plain:
-		options = append(options, gomail.WithTLSPolicy(gomail.NoTLS))
-	default:
-		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
-	}
-	if s.user != "" {
-		// Named, for discovery prefers NTLM and CRAM-MD5.
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthPlain), gomail.WithUsername(s.user), gomail.WithPassword(s.password))
-	}
-	return options
-}
-
-func (s server) connect(ctx context.Context, network, address string, opened *session) (net.Conn, error) {
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, network, address)
+	conn, err := s.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if s.plain && !loopbackPeer(conn) {
-		return nil, errors.Join(errors.New("a loopback name that leads off this machine"), conn.Close())
-	}
+	c := &session{raw: conn, timeout: s.timeout, trace: s.trace}
 	// Once connected, the library looks at no context any more.
-	opened.raw = conn
-	opened.unwatch = context.AfterFunc(ctx, opened.abort)
-	if s.implicitTLS {
-		return tls.Client(conn, s.tls), nil
+	unwatch := context.AfterFunc(ctx, c.abort)
+	err = s.open(ctx, c)
+	if !unwatch() && err == nil {
+		err = fmt.Errorf("%w: connect: %w", errUnreachable, ctx.Err())
 	}
+	if err != nil {
+		c.abort()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (s *server) connect(ctx context.Context) (net.Conn, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "tcp", s.account.Server())
+	if err != nil {
+		return nil, fmt.Errorf("%w: connect: %w", errUnreachable, err)
+	}
+	if s.account.TLS == NoTLS && !loopbackPeer(conn) {
+		err := errors.New("a loopback name that leads off this machine")
+		return nil, fmt.Errorf("%w: connect: %w", errUnreachable, errors.Join(err, conn.Close()))
+	}
+	s.trace.done(StepConnect, conn.RemoteAddr().String())
 	return conn, nil
 }
 
@@ -155,34 +73,95 @@ func loopbackPeer(conn net.Conn) bool {
 	return err == nil && peer.Addr().Unmap().IsLoopback()
 }
 
-// send hands over one mail. It is bounded by the server's timeout and by ctx.
-func (c *session) send(ctx context.Context, m Message) (verdict, error) {
-	msg, err := m.encode()
-	if err != nil {
-		return verdict{reusable: true}, err
+// open greets, turns TLS on and logs in.
+func (s *server) open(ctx context.Context, c *session) (err error) {
+	conn := c.raw
+	if s.account.TLS == ImplicitTLS {
+		secure := tls.Client(conn, s.tls)
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return fmt.Errorf("%w: TLS: %w", errUnreachable, err)
+		}
+		s.trace.tls(secure.ConnectionState())
+		conn = secure
 	}
+	if c.smtp, err = smtp.NewClient(conn, s.account.Host); err != nil {
+		return opening("greeting", err)
+	}
+	c.smtp.SkipSMTPUTF8(true) // addresses are ASCII
+	if err := c.smtp.Hello(s.helo); err != nil {
+		return opening("EHLO", err)
+	}
+	if err := s.startTLS(c.smtp); err != nil {
+		return err
+	}
+	s.trace.done(StepGreet, "as "+s.helo)
+	if err := s.login(ctx, c.smtp); err != nil {
+		return err
+	}
+	s.trace.login(s.account)
+	return nil
+}
+
+// startTLS goes no further without TLS, whatever the server says.
+func (s *server) startTLS(client *smtp.Client) error {
+	if s.account.TLS != StartTLS {
+		return nil
+	}
+	if offered, _ := client.Extension("STARTTLS"); !offered {
+		return fmt.Errorf("%w: it offers no STARTTLS", errUnreachable)
+	}
+	if err := client.StartTLS(s.tls); err != nil {
+		return opening("STARTTLS", err)
+	}
+	if state, secure := client.TLSConnectionState(); secure {
+		s.trace.tls(state)
+	}
+	return nil
+}
+
+// opening tells what a failure before the login means: nothing of the recipient.
+func opening(at string, err error) error {
+	var reply *textproto.Error
+	if errors.As(err, &reply) {
+		return refused(errUnreachable, at, reply)
+	}
+	return fmt.Errorf("%w: %s: %w", errUnreachable, at, err)
+}
+
+// send hands over one mail. It is bounded by the server's timeout and by ctx.
+func (c *session) send(ctx context.Context, m Message, data []byte) verdict {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
 	stop := context.AfterFunc(ctx, c.abort)
 	defer stop()
 	c.mails++
-	err = c.client.SendWithSMTPClient(c.smtp, msg)
-	if err == nil {
-		return verdict{reusable: true}, nil
+	if err := c.smtp.Mail("<" + string(m.From.Address) + ">"); err != nil {
+		return judge("MAIL", err)
 	}
-	if msg.IsDelivered() {
-		return verdict{}, nil
+	c.trace.done(StepSender, string(m.From.Address))
+	if err := c.smtp.Rcpt("<" + string(m.To) + ">"); err != nil {
+		return judge("RCPT", err)
 	}
-	v := judge(err)
-	return v, v.err
+	c.trace.done(StepRecipient, string(m.To))
+	body, err := c.smtp.Data()
+	if err != nil {
+		return judge("DATA", err)
+	}
+	if _, err := body.Write(data); err != nil {
+		// The end of the data was never sent, so the server must not deliver (RFC 5321 §4.1.1.4).
+		return verdict{err: fmt.Errorf("%w: connection lost within the data", ErrTemporary)}
+	}
+	v := judgeAnswer(body.Close())
+	if v.err == nil {
+		c.trace.done(StepData, "taken")
+	}
+	return v
 }
 
 // abort closes the connection without a word. Any command after a mail that
 // broke off within its data would send the end of the data first, and so have
 // the half of it delivered.
-func (c *session) abort() {
-	if c.raw != nil {
-		_ = c.raw.Close()
-	}
-}
+func (c *session) abort() { _ = c.raw.Close() }
 
 // quit ends the session politely; it is between two mails.
 func (c *session) quit() {

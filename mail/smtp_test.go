@@ -28,7 +28,7 @@ func message() mail.Message {
 // dialTo gives a transport to the server; change may alter its configuration.
 func dialTo(t *testing.T, s *mailServer, change ...func(*mail.SMTPConfig)) *mail.SMTP {
 	t.Helper()
-	c := mail.SMTPConfig{URL: "smtp://" + s.address(), Helo: "acme.example", Timeout: 5 * time.Second}
+	c := mail.SMTPConfig{Account: account(t, "smtp://"+s.address()), Helo: "acme.example", Timeout: 5 * time.Second}
 	for _, f := range change {
 		f(&c)
 	}
@@ -38,6 +38,16 @@ func dialTo(t *testing.T, s *mailServer, change ...func(*mail.SMTPConfig)) *mail
 	}
 	t.Cleanup(transport.Close)
 	return transport
+}
+
+// account reads a URL that has to be right.
+func account(t *testing.T, url string) mail.Account {
+	t.Helper()
+	a, err := mail.ParseAccount(url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func impatient(c *mail.SMTPConfig) { c.Timeout = 200 * time.Millisecond }
@@ -79,7 +89,8 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 		{"sender refused", on("MAIL", "550 not you"), message(), mail.ErrTemporary, 0},
 		{"sender deferred", on("MAIL", "451 later"), message(), mail.ErrTemporary, 0},
 		{"hung up on at MAIL", on("MAIL", hangUp), message(), mail.ErrTemporary, 0},
-		{"recipient refused", on("RCPT", "550 5.1.1 nobody here"), message(), mail.ErrPermanent, 0},
+		{"recipient unknown", on("RCPT", "550 5.1.1 nobody here"), message(), mail.ErrNoMailbox, 0},
+		{"recipient refused", on("RCPT", "550 5.7.1 no relaying"), message(), mail.ErrPermanent, 0},
 		{"recipient deferred", on("RCPT", "450 4.2.0 greylisted"), message(), mail.ErrTemporary, 0},
 		{"closing at RCPT", on("RCPT", "421 closing"), message(), mail.ErrTemporary, 0},
 		{"stalled at RCPT", on("RCPT", stall), message(), mail.ErrTemporary, 0},
@@ -150,9 +161,11 @@ func TestACancelledContextCutsASilentServerOff(t *testing.T) {
 func TestTLS(t *testing.T) {
 	cert, pool := certificate(t)
 	trusting := func(c *mail.SMTPConfig) { c.TLS = &tls.Config{RootCAs: pool} }
-	starttls := func(c *mail.SMTPConfig) { c.URL += "?starttls=required" }
-	smtps := func(c *mail.SMTPConfig) { c.URL = strings.Replace(c.URL, "smtp:", "smtps:", 1) }
-	login := func(c *mail.SMTPConfig) { c.URL = strings.Replace(c.URL, "://", "://user:p%40ss@", 1) }
+	starttls := func(c *mail.SMTPConfig) { c.Account.TLS = mail.StartTLS }
+	smtps := func(c *mail.SMTPConfig) { c.Account.TLS = mail.ImplicitTLS }
+	login := func(c *mail.SMTPConfig) {
+		c.Account.User, c.Account.Password, c.Account.Auth = "user", "p@ss", mail.Plain
+	}
 	for _, c := range []struct {
 		name    string
 		server  []serverOption
@@ -169,8 +182,8 @@ func TestTLS(t *testing.T) {
 		{"implicit TLS by a stranger", []serverOption{withTLS(cert, true)}, usual, []func(*mail.SMTPConfig){smtps}, mail.ErrTemporary, false},
 		{"implicit TLS and credentials", []serverOption{withTLS(cert, true), offering("AUTH NTLM CRAM-MD5 PLAIN")}, usual, []func(*mail.SMTPConfig){trusting, smtps, login}, nil, true},
 		{"STARTTLS and credentials", []serverOption{withTLS(cert, false), offering("STARTTLS", "AUTH PLAIN")}, usual, []func(*mail.SMTPConfig){trusting, starttls, login}, nil, true},
-		{"credentials refused", []serverOption{withTLS(cert, true), offering("AUTH PLAIN")}, on("AUTH", "535 5.7.8 no"), []func(*mail.SMTPConfig){trusting, smtps, login}, mail.ErrTemporary, true},
-		{"credentials, and no AUTH", []serverOption{withTLS(cert, true)}, usual, []func(*mail.SMTPConfig){trusting, smtps, login}, mail.ErrTemporary, false},
+		{"credentials refused", []serverOption{withTLS(cert, true), offering("AUTH PLAIN")}, on("AUTH", "535 5.7.8 no"), []func(*mail.SMTPConfig){trusting, smtps, login}, mail.ErrLogin, true},
+		{"credentials, and no AUTH", []serverOption{withTLS(cert, true)}, usual, []func(*mail.SMTPConfig){trusting, smtps, login}, mail.ErrLogin, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := startServer(t, c.do, c.server...)
@@ -299,39 +312,5 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 	}
 	if opened, _ := s.connections(); opened != 2 {
 		t.Errorf("%d connections", opened)
-	}
-}
-
-func TestConfigurationsThatAreRefused(t *testing.T) {
-	for name, url := range map[string]string{
-		"no URL at all":       "://:user:secret@",
-		"another scheme":      "http://user:secret@mail.example",
-		"no host":             "smtp://user:secret@",
-		"a path":              "smtp://user:secret@mail.example/inbox",
-		"a port out of range": "smtp://user:secret@mail.example:99999",
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, err := mail.NewSMTP(mail.SMTPConfig{URL: url, Helo: "acme.example"})
-			if err == nil || strings.Contains(err.Error(), "secret") {
-				t.Errorf("%q: %v", url, err)
-			}
-		})
-	}
-	if _, err := mail.NewSMTP(mail.SMTPConfig{URL: "smtp://mail.example"}); err == nil {
-		t.Error("nothing to greet with is taken")
-	}
-}
-
-func TestDefaultPorts(t *testing.T) {
-	for url, want := range map[string]string{
-		"smtp://mail.example":      "mail.example:587",
-		"smtps://mail.example":     "mail.example:465",
-		"smtp://127.0.0.1:1025":    "127.0.0.1:1025",
-		"smtp://[2001:db8::1]:25/": "[2001:db8::1]:25",
-	} {
-		transport, err := mail.NewSMTP(mail.SMTPConfig{URL: url, Helo: "acme.example"})
-		if err != nil || transport.Server() != want {
-			t.Errorf("%s: %v, want %s", url, transport, want)
-		}
 	}
 }

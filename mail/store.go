@@ -21,6 +21,9 @@ type Store interface {
 	// queued again with a later due time. It gives how many of them were still
 	// under way; of the others, somebody else has said what became of them.
 	FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error)
+	// Suppress notes that mail to an address is not to be tried, from now on for as
+	// long as it says.
+	Suppress(ctx context.Context, s idp.Suppression) error
 	// DueMails finds entries that ClaimMail would give, oldest first. It also
 	// moves entries that were being sent under a lapsed lease to unknown: their
 	// data may have left, so they are not sent again.

@@ -124,7 +124,7 @@ func TestAnEntryIsSentWithALinkThatWasCommittedBefore(t *testing.T) {
 			Subject: "Sign in to Shop", Text: "de|Acme Corp|id.example|10m0s|Firefox on Linux|192.0.2.x|" + m.Link,
 			HTML:      "<a>" + m.Link + "</a>",
 			Headers:   []mail.Header{{Name: "Auto-Submitted", Value: "auto-generated"}, {Name: "X-Auto-Response-Suppress", Value: "All"}},
-			MessageID: string(ref.ID) + "@id.example", Date: d.store.began, Link: m.Link,
+			MessageID: string(ref.ID) + "@id.example", Date: d.store.began, Link: m.Link, TenantID: ref.TenantID, Setup: "setup 1",
 		}
 		if diff := cmp.Diff(wantMail, m); diff != "" {
 			t.Errorf("mail:\n%s", diff)
@@ -152,6 +152,9 @@ func TestHowAnAttemptEnds(t *testing.T) {
 	}{
 		{"taken", always(nil), nil, "sent at 0s", 1},
 		{"refused for good", always(fmt.Errorf("%w: 550", mail.ErrPermanent)), nil, "failed at 0s", 1},
+		{"no mailbox", always(fmt.Errorf("%w: 550", mail.ErrNoMailbox)), nil, "failed at 0s", 1},
+		{"no mailbox, and that is not written", always(mail.ErrNoMailbox), func(o *outbox, _ *mail.Config) { o.failing["Suppress"] = fail }, "failed at 0s", 1},
+		{"suppressed", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Suppressed = true }, "dropped at 0s", 0},
 		{"answer lost", always(fmt.Errorf("%w: eof", mail.ErrUnknown)), nil, "unknown at 0s", 1},
 		{"a fault of the transport", always(fail), nil, "failed at 0s", 1},
 		{"withheld by a limit", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Entry.Withheld = true }, "dropped at 0s", 0},
@@ -183,6 +186,40 @@ func TestHowAnAttemptEnds(t *testing.T) {
 					t.Errorf("%q with %d sent, want %q with %d; log: %s", got, len(c.hand.messages), c.want, c.sent, &d.log)
 				}
 			})
+		})
+	}
+}
+
+func TestAnAddressWithoutAMailboxIsLeftAloneForADay(t *testing.T) {
+	s := startServer(t, on("RCPT", "550 5.1.1 <ann@example.org> who? https://id.example/auth/verify?token=SECRET"))
+	d := newDesk(t, always(nil))
+	transport := dialTo(t, s)
+	d.hand.send = func(ctx context.Context, m mail.Message, _ int) error { return transport.Send(ctx, m) }
+	d.Wake(ref)
+	d.run(t, 200*time.Millisecond)
+	if len(d.store.suppressed) != 1 || d.store.state() != idp.OutboxFailed {
+		t.Fatalf("%s, suppressed %v", d.store.state(), d.store.suppressed)
+	}
+	got := d.store.suppressed[0]
+	want := idp.Suppression{
+		TenantID: ref.TenantID, Address: ann, Reason: "550 5.1.1", CreatedAt: got.CreatedAt, Expires: got.CreatedAt.Add(24 * time.Hour),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if strings.Contains(d.log.String(), "SECRET") || strings.Contains(d.log.String(), "example.org") {
+		t.Errorf("a server's words are in the log: %s", &d.log)
+	}
+}
+
+func TestOtherRefusalsSuppressNobody(t *testing.T) {
+	for _, failure := range []error{mail.ErrPermanent, mail.ErrUnknown, mail.ErrTemporary, mail.ErrLogin} {
+		synctest.Test(t, func(t *testing.T) {
+			d := newDesk(t, always(failure))
+			d.run(t, time.Second)
+			if len(d.store.suppressed) != 0 {
+				t.Errorf("%v suppressed %v", failure, d.store.suppressed)
+			}
 		})
 	}
 }

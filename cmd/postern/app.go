@@ -19,13 +19,14 @@ import (
 
 // settings are what dev and serve resolve their flags to.
 type settings struct {
-	public    *url.URL
-	proxies   []netip.Prefix
-	rules     limit.Rules
-	transport mail.Transport
-	from      idp.MailFrom
-	box       *keys.Box
-	onSent    func(mail.Message)
+	public   *url.URL
+	proxies  []netip.Prefix
+	rules    limit.Rules
+	from     idp.MailFrom
+	accounts []mail.Account // to send by, beside those in the store
+	mailbox  *mail.Mailbox  // in dev: gets a copy of every mail
+	box      *keys.Box
+	onSent   func(mail.Message)
 	// outgoing are networks that clients' documents may be fetched from, beside the public ones.
 	outgoing []netip.Prefix
 }
@@ -41,6 +42,7 @@ type app struct {
 	provider *op.Provider
 	logouts  *op.LogoutSender
 	worker   *mail.Worker
+	router   *mail.Router
 	janitor  *storage.Janitor
 	stopping stopping
 }
@@ -64,8 +66,22 @@ func newApp(term *terminal, store storage.Store, s settings) (*app, error) {
 }
 
 func (a *app) newWorker() (*mail.Worker, error) {
+	c := mail.RouterConfig{
+		Setups: a.store, Sealer: a.box, Accounts: a.accounts, Helo: a.from.Address.Domain(), Clock: a.term.clock, Log: a.term.log,
+	}
+	if a.mailbox != nil && len(a.accounts) == 0 {
+		c.Last = mail.Nowhere{}
+	}
+	var err error
+	if a.router, err = mail.NewRouter(c); err != nil {
+		return nil, err
+	}
+	var transport mail.Transport = a.router
+	if a.mailbox != nil {
+		transport = mail.Tee{Transport: a.router, Mailbox: a.mailbox}
+	}
 	return mail.NewWorker(mail.Config{
-		Store: a.store, Transport: a.transport, Templates: a.pages, PublicURL: a.public.String(),
+		Store: a.store, Transport: transport, Templates: a.pages, PublicURL: a.public.String(),
 		From: a.from, Clock: a.term.clock, Log: a.term.log, OnSent: a.onSent,
 	})
 }

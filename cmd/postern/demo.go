@@ -75,15 +75,6 @@ func demoSecret(box *keys.Box, t idp.TenantID) string {
 	return base64.RawURLEncoding.EncodeToString(mac[:])
 }
 
-// realMail also sends what the mailbox keeps; what the mail server says counts.
-func realMail(smtpURL string, from idp.MailFrom, mailbox *mail.Mailbox) (mail.Transport, error) {
-	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: smtpURL, Helo: from.Address.Domain()})
-	if err != nil {
-		return nil, err
-	}
-	return mail.Tee{Transport: smtp, Mailbox: mailbox}, nil
-}
-
 // devMailbox shows the mail room's mailbox on the dev pages.
 type devMailbox struct{ box *mail.Mailbox }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/mattn/go-isatty"
@@ -80,17 +81,15 @@ func (c devCmd) serve(ctx context.Context, term *terminal, store storage.Store, 
 	}
 	mailbox := mail.NewMailbox(mailboxSize)
 	s := settings{
-		public: public, proxies: c.TrustedProxies(), rules: limit.Default(), transport: mailbox, box: box,
+		public: public, proxies: c.TrustedProxies(), rules: limit.Default(), mailbox: mailbox, box: box,
 		outgoing: c.OutgoingAllowed(),
 		from:     idp.MailFrom{Address: "postern@demo.invalid", Name: "Postern"}, onSent: printLink(term),
 	}
 	if c.Limits == "relaxed" {
 		s.rules = limit.Relaxed()
 	}
-	if c.SMTP != "" {
-		if s.transport, err = realMail(c.SMTP, s.from, mailbox); err != nil {
-			return usage("--smtp: %w", err)
-		}
+	if s.accounts, err = mail.ParseAccounts(strings.Fields(c.SMTP), readSecret); err != nil {
+		return usage("--smtp: %w", err)
 	}
 	a, err := newApp(term, store, s)
 	if err != nil {

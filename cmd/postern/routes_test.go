@@ -19,7 +19,6 @@ import (
 	"postern/idp"
 	"postern/keys"
 	"postern/limit"
-	"postern/mail"
 	"postern/storage"
 )
 
@@ -52,10 +51,6 @@ func servedRouter(t *testing.T) chi.Router {
 	if err != nil {
 		t.Fatal(err)
 	}
-	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: "smtp://127.0.0.1:1", Helo: "login.example"})
-	if err != nil {
-		t.Fatal(err)
-	}
 	from, err := idp.ParseAddress("login@login.example")
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +66,7 @@ func servedRouter(t *testing.T) chi.Router {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	a, err := newApp(term, store, settings{
-		public: &url.URL{Scheme: "https", Host: "login.example"}, rules: limit.Default(), transport: smtp,
+		public: &url.URL{Scheme: "https", Host: "login.example"}, rules: limit.Default(),
 		from: idp.MailFrom{Address: from}, box: keys.NewBox(master),
 	})
 	if err != nil {

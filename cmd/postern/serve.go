@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"postern/config"
 	"postern/idp"
@@ -24,6 +25,9 @@ func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) e
 		return err
 	}
 	s.box = box
+	if err := canMail(ctx, store, s); err != nil {
+		return errors.Join(err, store.Close())
+	}
 	a, err := newApp(term, store, s)
 	if err != nil {
 		return errors.Join(err, store.Close())
@@ -58,12 +62,12 @@ func (c serveCmd) settings() (settings, error) {
 	if err != nil {
 		return settings{}, usage("--mail-from: %w", err)
 	}
-	smtp, err := mail.NewSMTP(mail.SMTPConfig{URL: c.SMTP, Helo: from.Domain()})
+	accounts, err := mail.ParseAccounts(strings.Fields(c.SMTP), readSecret)
 	if err != nil {
 		return settings{}, usage("--smtp: %w", err)
 	}
 	return settings{
-		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), transport: smtp,
+		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), accounts: accounts,
 		from: idp.MailFrom{Address: from},
 	}, nil
 }

@@ -44,8 +44,10 @@ const (
 			INSERT INTO links (tenant_id, link_id, flow_id, client_id, verifier, outcome, sent_at, expires, forget_at)
 			VALUES ($1, $18, $2, $19, $20, '', $21, $22, greatest($22, $9) + $23::interval)
 		)` + startedFor
-	startedFor = ` SELECT u.disabled IS FALSE, u.disabled IS TRUE FROM mail
-		LEFT JOIN LATERAL (SELECT u.disabled FROM users u WHERE u.tenant_id = $1 AND u.address = $4 LIMIT 1) u ON true`
+	startedFor = ` SELECT u.disabled IS FALSE, u.disabled IS TRUE, s.expires IS NOT NULL FROM mail
+		LEFT JOIN LATERAL (SELECT u.disabled FROM users u WHERE u.tenant_id = $1 AND u.address = $4 LIMIT 1) u ON true
+		LEFT JOIN LATERAL (
+			SELECT s.expires FROM suppressions s WHERE s.tenant_id = $1 AND s.address = $4 AND s.expires > $8 LIMIT 1) s ON true`
 )
 
 // StartFlow writes a flow and its outbox entry together: asked, and queued, or
@@ -61,7 +63,8 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started
 		query, args = startDispatched, append(args, instant(l.SentAt.Add(d.Lease)), key(l.ID), string(l.ClientID), digest(l.Verifier),
 			instant(l.SentAt), instant(l.Expires), idp.TombstoneLife)
 	}
-	err = s.row(ctx, []any{boolColumn{&found.UserKnown}, boolColumn{&found.UserDisabled}}, query, args...)
+	into := []any{boolColumn{&found.UserKnown}, boolColumn{&found.UserDisabled}, boolColumn{&found.Suppressed}}
+	err = s.row(ctx, into, query, args...)
 	return found, err
 }
 

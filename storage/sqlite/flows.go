@@ -37,8 +37,9 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started
 	const insert = `INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
 			created_at, expires, next_mail, user_id, session_id, taken)
 		VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', 0, ?, ?, ?, '', '', ?)`
-	const query = `SELECT users.disabled IS 0, users.disabled IS 1
-		FROM (SELECT 1) LEFT JOIN users ON users.tenant_id = ? AND users.address = ?`
+	const query = `SELECT users.disabled IS 0, users.disabled IS 1, suppressions.address IS NOT NULL
+		FROM (SELECT 1) LEFT JOIN users ON users.tenant_id = ?1 AND users.address = ?2
+		LEFT JOIN suppressions ON suppressions.tenant_id = ?1 AND suppressions.address = ?2 AND suppressions.expires > ?3`
 	f := n.Flow
 	err = s.change(ctx, func(ctx context.Context, q *statements) error {
 		_, err := q.exec(ctx, insert, f.TenantID, f.ID, document{f.Request}, f.Address, f.Browser, document{f.Asked},
@@ -49,7 +50,7 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started
 		if err := writeMail(ctx, q, n); err != nil {
 			return err
 		}
-		return q.row(ctx, query, f.TenantID, f.Address).Scan(&found.UserKnown, &found.UserDisabled)
+		return q.row(ctx, query, f.TenantID, f.Address, micros(f.CreatedAt)).Scan(&found.UserKnown, &found.UserDisabled, &found.Suppressed)
 	})
 	return found, err
 }

@@ -68,7 +68,7 @@ var sendingCases = cases{
 	"a mail that leaves at once is written with its link": dispatchWritesLink,
 	"a mail that leaves at once is nobody else's":         dispatchIsHeld,
 	"of a form sent twice one mail leaves":                dispatchOnce,
-	"a start tells known, disabled, unknown":              startTellsUser,
+	"a start tells known, disabled, suppressed":           startTellsUser,
 }
 
 // finish ends one attempt; idp.ErrUsed if it was not under way any more.
@@ -154,8 +154,14 @@ func startTellsUser(w *world) {
 	w.ok(w.store.InviteUser(w.ctx, disabled), "invite")
 	w.bMayChange = true
 	w.ok(w.store.InviteUser(w.ctx, w.b.newUser("nobody", "nobody@example.org")), "invite to the other tenant")
+	w.ok(w.store.Suppress(w.ctx, w.a.suppression("gone@example.org")), "suppress")
+	w.ok(w.store.Suppress(w.ctx, w.b.suppression(person)), "suppress for the other tenant")
+	over := w.a.suppression("back@example.org")
+	over.Expires = w.now
+	w.ok(w.store.Suppress(w.ctx, over), "suppress until now")
 	for address, want := range map[idp.Address]idp.Started{
 		person: {UserKnown: true}, disabled.Address: {UserDisabled: true}, "nobody@example.org": {},
+		"gone@example.org": {Suppressed: true}, "back@example.org": {},
 	} {
 		for _, d := range []*idp.Dispatch{nil, {Lease: lease}} {
 			name := fmt.Sprint(address, d == nil)
