@@ -88,6 +88,9 @@ func parsePages(c catalogue, hashed map[string]string) (map[string]*template.Tem
 		if err == nil {
 			own, err = own.ParseFS(files, "pages/"+name+".html")
 		}
+		if err == nil {
+			err = foldAll(c, own, hashed)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("templates: page %s: %w", name, err)
 		}
@@ -96,13 +99,29 @@ func parsePages(c catalogue, hashed map[string]string) (map[string]*template.Tem
 	return pages, nil
 }
 
+// foldAll folds a page and all that it is made of.
+func foldAll(c catalogue, page *template.Template, hashed map[string]string) error {
+	for _, t := range page.Templates() {
+		if err := c.fold(t.Tree, hashed, template.HTMLEscapeString); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func parseMails(c catalogue) (mailTemplates, error) {
 	text, err := texttemplate.New("login.txt").Funcs(c.funcs(nil)).
 		ParseFS(files, "mails/login.txt")
 	if err != nil {
 		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
 	}
+	if err := c.fold(text.Tree, nil, func(s string) string { return s }); err != nil {
+		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
+	}
 	html, err := template.New("login.html").Funcs(c.funcs(nil)).ParseFS(files, "mails/login.html")
+	if err == nil {
+		err = foldAll(c, html, nil)
+	}
 	if err != nil {
 		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
 	}

@@ -46,13 +46,16 @@ func (s *Set) Write(w http.ResponseWriter, status int, f Frame, b Body) {
 // lastWords are for when not even the page of a fault can be made.
 const lastWords = "<!doctype html><html lang=\"en\"><title>Error</title><h1>Something went wrong on our side</h1>\n"
 
+// usualPage is what most pages have room in.
+const usualPage = 8 << 10
+
 func (s *Set) render(f Frame, b Body) ([]byte, error) {
 	t := s.pages[f.Locale][b.page()]
 	if t == nil {
 		return nil, fmt.Errorf("templates: no page %q", b.page())
 	}
-	var buffer bytes.Buffer
-	if err := execute(&buffer, t, view{Frame: f, Body: b}); err != nil {
+	buffer := bytes.NewBuffer(make([]byte, 0, usualPage))
+	if err := execute(buffer, t, view{Frame: f, Body: b}); err != nil {
 		return nil, err
 	}
 	return buffer.Bytes(), nil
