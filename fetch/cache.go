@@ -91,6 +91,47 @@ func (e *entry) fetch(ctx context.Context, f *Fetcher, uri string, now time.Time
 	if e.tried = now; err != nil {
 		return
 	}
+	e.keep(doc, now)
+}
+
+// Checked is Cached for a document that anyone may name: may is asked before each
+// fetch, and neither a failure nor what check refuses is kept. Those who come
+// while it is fetched share what comes of that. While its host fails, what was
+// good before serves as Cached's does.
+func (f *Fetcher) Checked(ctx context.Context, uri string, may func() error, check func([]byte) error) ([]byte, error) {
+	came := f.clock()
+	e := f.cache.of("checked " + uri)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.body != nil && came.Before(e.until) {
+		return e.body, nil
+	}
+	if !e.tried.After(came) {
+		if err := may(); err != nil {
+			return nil, err
+		}
+		e.fetchChecked(ctx, f, uri, check)
+	}
+	if e.err == nil || e.body != nil && came.Before(e.until.Add(staleAge)) {
+		return e.body, nil
+	}
+	return nil, e.err
+}
+
+func (e *entry) fetchChecked(ctx context.Context, f *Fetcher, uri string, check func([]byte) error) {
+	doc, err := f.get(context.WithoutCancel(ctx), uri)
+	if err == nil {
+		if err = check(doc.body); err != nil {
+			e.body = nil // its own host says that the former one is no longer so
+		}
+	}
+	e.err, e.tried = err, f.clock()
+	if err == nil {
+		e.keep(doc, e.tried)
+	}
+}
+
+func (e *entry) keep(doc document, now time.Time) {
 	age := doc.maxAge
 	if age == 0 {
 		age = defaultAge

@@ -152,10 +152,22 @@ var clientIDPattern = regexp.MustCompile(`^[A-Za-z0-9._~-]{1,128}$`)
 
 // Validate tells what is wrong with the client, in words for who registers it.
 func (c Client) Validate() error {
-	m := c.Metadata
 	if !clientIDPattern.MatchString(string(c.ID)) {
 		return fmt.Errorf("client id %q: use 1 to 128 of A-Z, a-z, 0-9 and - . _ ~", c.ID)
 	}
+	return c.validate()
+}
+
+// ValidateDocument is Validate for a client whose id is the URL of its metadata.
+func (c Client) ValidateDocument() error {
+	if _, ok := c.ID.Document(); !ok {
+		return fmt.Errorf("client id %q: no URL of a metadata document", c.ID)
+	}
+	return c.validate()
+}
+
+func (c Client) validate() error {
+	m := c.Metadata
 	if err := ValidName(m.Name); err != nil {
 		return fmt.Errorf("client name: %w", err)
 	}

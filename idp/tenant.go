@@ -45,6 +45,8 @@ type TenantSettings struct {
 	// TrustRegistered makes clients that register themselves first-party: people are
 	// not asked for consent.
 	TrustRegistered bool `json:"trust_registered,omitempty"`
+	// ClientDocuments lets any client in whose id is the URL of its metadata.
+	ClientDocuments bool `json:"client_documents,omitempty"`
 	// DemoClaims gives every new user a made-up profile; dev only.
 	DemoClaims bool `json:"demo_claims,omitempty"`
 	// APIs are the resource servers that access tokens may be for.
@@ -187,6 +189,9 @@ func (s TenantSettings) validate() error {
 
 var looksLikeURL = regexp.MustCompile(`(?i)://|\bwww\.|[a-z0-9]\.[a-z]{2,}`)
 
+// maxName is how many characters a display name has at most.
+const maxName = 64
+
 // ValidName refuses display names that could speak for someone else in a mail
 // or on a page: over 64 characters, control or direction characters, or
 // anything a mail client would turn into a link.
@@ -194,8 +199,8 @@ func ValidName(name string) error {
 	switch {
 	case strings.TrimSpace(name) == "" || strings.TrimSpace(name) != name:
 		return errors.New("must not be empty or begin or end with a space")
-	case len([]rune(name)) > 64:
-		return errors.New("at most 64 characters")
+	case len([]rune(name)) > maxName:
+		return fmt.Errorf("at most %d characters", maxName)
 	case looksLikeURL.MatchString(name):
 		return errors.New("must not hold a web address")
 	}

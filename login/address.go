@@ -78,6 +78,9 @@ func (h *Handler) takeAddress(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return h.badAddress(w, v, c)
 	}
+	if err := h.keepClient(v, c.client); err != nil {
+		return err
+	}
 	flow, err := h.start(w, v, c, address)
 	if err != nil {
 		return err

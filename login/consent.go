@@ -124,6 +124,9 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 		h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
 		return nil
 	}
+	if err := h.keepClient(v, a.client); err != nil {
+		return err
+	}
 	grant, code := newGrant(v, a.request)
 	grant.ClientID, grant.UserID, grant.SessionID = a.client.ID, a.user.ID, a.session.ID
 	grant.Request = a.request

@@ -77,6 +77,18 @@ func (h *Handler) clientOf(v *visit, req idp.AuthRequest) (idp.Client, error) {
 	return client, nil
 }
 
+// keepClient keeps a client that nobody registered once somebody deals with it:
+// its mail and the end of its sessions are for programs that read no documents.
+func (h *Handler) keepClient(v *visit, c idp.Client) error {
+	if _, ok := c.ID.Document(); !ok {
+		return nil
+	}
+	if err := h.Store.KeepClient(v.ctx(), c, v.now.Add(idp.DocumentClientLife)); err != nil {
+		return fmt.Errorf("keep client: %w", err)
+	}
+	return nil
+}
+
 // missing refuses what is not there, and passes other errors on.
 func missing(err error, key string) error {
 	if errors.Is(err, idp.ErrNotFound) {

@@ -13,6 +13,9 @@ import (
 type Store interface {
 	// FindClient gives a client of the tenant, or idp.ErrNotFound.
 	FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error)
+	// KeepClient keeps a client that nobody registered, as its document says now,
+	// until a time, or for longer where it is kept already.
+	KeepClient(ctx context.Context, c idp.Client, until time.Time) error
 	// FindRequest gives an authorization request that did not fit a URL, or
 	// idp.ErrNotFound; also an expired one, which carries its time.
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)

@@ -125,6 +125,10 @@ func (p *Provider) findClient(ctx context.Context, id string) (idp.Client, error
 		return idp.Client{}, unknownClient("client_id is not known here")
 	}
 	client, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, idp.ClientID(id))
+	var said *refusal
+	if errors.As(err, &said) {
+		return idp.Client{}, said // of a document that makes no client
+	}
 	if errors.Is(err, idp.ErrNotFound) {
 		return idp.Client{}, unknownClient("client_id is not known here").because(err)
 	}
@@ -355,7 +359,8 @@ func pkceText(text string) bool {
 
 // plausibleClientID keeps from the store what can be no client's id.
 func plausibleClientID(id string) bool {
-	return id != "" && len(id) <= 128 && unreserved(id)
+	_, document := idp.ClientID(id).Document()
+	return document || id != "" && len(id) <= 128 && unreserved(id)
 }
 
 // unreserved characters are those of RFC 3986 §2.3.

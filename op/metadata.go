@@ -58,18 +58,24 @@ type described struct {
 	locales   []string
 	fetches   bool // documents of clients
 	registers bool // clients that ask for it
+	documents bool // of clients whose id is where their metadata are
 }
 
 // key names what differs between tenants.
 func (d described) key() string {
+	key := d.issuer
 	if d.registers {
-		return "+" + d.issuer
+		key = "+" + key
 	}
-	return d.issuer
+	if d.documents {
+		key = "@" + key
+	}
+	return key
 }
 
 func (d described) metadata() metadata {
 	m := metadataOf(d.issuer, d.locales, d.fetches)
+	m.ClientDocuments = d.documents
 	if d.registers {
 		m.RegistrationEndpoint = d.issuer + pathRegister
 	}
@@ -120,7 +126,7 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
 	doc, err := p.metadata.of(described{
 		issuer: p.issuer(r), locales: p.pages.Locales(), fetches: p.fetcher != nil,
-		registers: idp.TenantOf(r.Context()).Registers(),
+		registers: idp.TenantOf(r.Context()).Registers(), documents: idp.TenantOf(r.Context()).Settings.ClientDocuments,
 	})
 	if err != nil {
 		return err
@@ -141,6 +147,8 @@ type metadata struct {
 	PushEndpoint    string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
 	PushRequired    bool     `json:"require_pushed_authorization_requests"` // of some clients alone
 	ProofAlgs       []string `json:"dpop_signing_alg_values_supported"`     // RFC 9449 §5.1
+	// ClientDocuments is of OAuth Client ID Metadata Document §5.
+	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 }
 
 func metadataOf(issuer string, locales []string, fetches bool) metadata {

@@ -39,7 +39,7 @@ func (p *Provider) register(w http.ResponseWriter, r *http.Request) error {
 	secret := renewSecret(&client)
 	access := idp.NewCredential(string(client.ID))
 	client.Registration = access.Secret.Digest()
-	if err := p.checkMetadata(r.Context(), client); err != nil {
+	if err := checkMetadata(r.Context(), p.fetcher, client); err != nil {
 		return err
 	}
 	if token != nil {
@@ -239,7 +239,7 @@ func (p *Provider) reconfigure(w http.ResponseWriter, r *http.Request, client id
 	m.AccessTokenAlg, m.OpaqueTokens, m.Scopes, m.DefaultResource = before.AccessTokenAlg, before.OpaqueTokens, before.Scopes, before.DefaultResource
 	client.Secrets = slices.Clone(client.Secrets)
 	secret := renewSecret(&client)
-	if err := p.checkMetadata(r.Context(), client); err != nil {
+	if err := checkMetadata(r.Context(), p.fetcher, client); err != nil {
 		return err
 	}
 	m.Logo = before.Logo && before.LogoURI == m.LogoURI || p.fetchLogo(r.Context(), client)

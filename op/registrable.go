@@ -19,9 +19,12 @@ const (
 
 // checkMetadata holds the metadata of a stranger to the rules of all clients,
 // and to those for strangers.
-func (p *Provider) checkMetadata(ctx context.Context, client idp.Client) error {
-	m := client.Metadata
-	if err := client.Validate(); errors.Is(err, idp.ErrRedirectURI) {
+func checkMetadata(ctx context.Context, fetcher Fetcher, client idp.Client) error {
+	m, validate := client.Metadata, client.Validate
+	if _, ok := client.ID.Document(); ok {
+		validate = client.ValidateDocument
+	}
+	if err := validate(); errors.Is(err, idp.ErrRedirectURI) {
 		f := invalidMetadata("%s", err)
 		f.code = "invalid_redirect_uri"
 		return f
@@ -44,7 +47,7 @@ func (p *Provider) checkMetadata(ctx context.Context, client idp.Client) error {
 		f.code = "invalid_redirect_uri"
 		return f
 	}
-	return p.checkSector(ctx, m)
+	return checkSector(ctx, fetcher, m)
 }
 
 func native(uri string) bool {
@@ -74,14 +77,14 @@ func bounded(m idp.ClientMetadata) error {
 
 // checkSector reads what is at the sector identifier URI, where one is given: a
 // list that must hold every redirect URI (OpenID Connect Registration §5).
-func (p *Provider) checkSector(ctx context.Context, m idp.ClientMetadata) error {
+func checkSector(ctx context.Context, fetcher Fetcher, m idp.ClientMetadata) error {
 	if m.SectorIdentifierURI == "" {
 		return nil
 	}
-	if p.fetcher == nil {
+	if fetcher == nil {
 		return invalidMetadata("sector_identifier_uri is not supported")
 	}
-	raw, err := p.fetcher.Fetch(ctx, m.SectorIdentifierURI)
+	raw, err := fetcher.Fetch(ctx, m.SectorIdentifierURI)
 	if err != nil {
 		return invalidMetadata("sector_identifier_uri cannot be read").because(err)
 	}

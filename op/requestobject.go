@@ -120,13 +120,14 @@ func (p *Provider) objectOf(ctx context.Context, client idp.Client, form url.Val
 	return strings.TrimSpace(string(object)), nil
 }
 
+func (p *Provider) countFetch(ctx context.Context) error { return countFetch(ctx, p.limits, p.clock()) }
+
 // countFetch keeps a flood of requests from becoming one at somebody else's.
-func (p *Provider) countFetch(ctx context.Context) error {
-	if p.limits == nil {
+func countFetch(ctx context.Context, limits Limits, now time.Time) error {
+	if limits == nil {
 		return nil
 	}
-	now := p.clock()
-	verdict, err := p.limits.Attempt(ctx, idp.TenantOf(ctx), edge.ClientIP(ctx), now)
+	verdict, err := limits.Attempt(ctx, idp.TenantOf(ctx), edge.ClientIP(ctx), now)
 	if err != nil {
 		return fmt.Errorf("count fetched request: %w", err)
 	}

@@ -65,6 +65,7 @@ type Clients interface {
 	// those whose ids are taken: all of them or none.
 	PutClients(ctx context.Context, t idp.TenantID, clients []idp.Client) error
 	DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error
+	KeepClient(ctx context.Context, c idp.Client, until time.Time) error
 	// CreateRegistrationToken keeps an initial access token.
 	CreateRegistrationToken(ctx context.Context, token idp.RegistrationToken) error
 	SpendRegistrationToken(ctx context.Context, t idp.TenantID, id string, d idp.Digest, now time.Time) error

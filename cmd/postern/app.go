@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/netip"
 	"net/url"
 	"time"
@@ -91,20 +92,32 @@ func (a *app) wireRooms() error {
 	limiter := limit.New(a.store, a.box, a.rules, a.term.log)
 	public := a.public.String()
 	sessions := login.NewSessions(a.store, a.box, public, a.term.clock)
+	fetcher := fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock})
+	store := documented{a.store, &op.Documents{Registered: a.store, Fetcher: fetcher, Limits: limiter, Clock: a.term.clock}}
 	var err error
 	a.login, err = login.New(login.Config{
-		PublicURL: public, Store: a.store, Sealer: a.box, Limits: limiter, Courier: a.worker, Sessions: sessions,
+		PublicURL: public, Store: store, Sealer: a.box, Limits: limiter, Courier: a.worker, Sessions: sessions,
 		Responder: op.NewResponder(public), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
 	})
 	if err != nil {
 		return err
 	}
-	fetcher := fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock})
 	a.provider, err = op.New(op.Config{
-		PublicURL: public, Store: a.store, Keys: keys.NewRing(a.store, a.box, a.term.clock), Sealer: a.box,
+		PublicURL: public, Store: store, Keys: keys.NewRing(a.store, a.box, a.term.clock), Sealer: a.box,
 		Sessions: sessions, Limits: limiter, Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
 		Fetcher: fetcher,
 	})
 	a.logouts = &op.LogoutSender{Provider: a.provider, Store: a.store, Poster: fetcher}
 	return err
+}
+
+// documented is a store whose clients are also those that nobody registered.
+type documented struct {
+	storage.Store
+	documents *op.Documents
+}
+
+// FindClient gives a client of the tenant, or idp.ErrNotFound.
+func (d documented) FindClient(ctx context.Context, t idp.TenantID, id idp.ClientID) (idp.Client, error) {
+	return d.documents.FindClient(ctx, t, id)
 }

@@ -49,7 +49,7 @@ func demoTenant(ctx context.Context, store storage.Store, now time.Time) (idp.Te
 	}
 	t = idp.Tenant{
 		ID: idp.TenantID(idp.NewID(now)), Slug: demoSlug, Name: "Demo", CreatedAt: now,
-		Settings: idp.TenantSettings{OpenRegistration: true, DemoClaims: true},
+		Settings: idp.TenantSettings{OpenRegistration: true, ClientDocuments: true, DemoClaims: true},
 	}
 	err = store.CreateTenant(ctx, t)
 	if errors.Is(err, idp.ErrConflict) {

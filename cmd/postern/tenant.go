@@ -30,8 +30,10 @@ type tenantView struct {
 	PKCE   string       `json:"pkce"`
 	// Registration says who may register clients.
 	Registration string `json:"registration"`
-	Link         string `json:"link_life"`
-	Locale       string `json:"locale,omitempty"`
+	// Documents is "on" where clients are let in by the URL of their metadata.
+	Documents string `json:"client_documents,omitempty"`
+	Link      string `json:"link_life"`
+	Locale    string `json:"locale,omitempty"`
 	// Domains of addresses that sign-up is open or closed to.
 	Allowed idp.Domains `json:"allowed_domains,omitempty"`
 	Blocked idp.Domains `json:"blocked_domains,omitempty"`
@@ -57,6 +59,9 @@ func viewTenant(t idp.Tenant) tenantView {
 		v.Registration = "token"
 	default:
 		v.Registration = "closed"
+	}
+	if t.Settings.ClientDocuments {
+		v.Documents = "on"
 	}
 	if t.Settings.PKCE != idp.PKCEDefault {
 		v.PKCE = string(t.Settings.PKCE)

@@ -44,6 +44,7 @@ func (v tenantView) lines() [][2]string {
 		{"blocked_domains", strings.Join(v.Blocked, ",")},
 		{"pkce", v.PKCE},
 		{"registration", v.Registration},
+		{"client_documents", v.Documents},
 		{"link_life", v.Link},
 		{"locale", v.Locale},
 	}

@@ -94,6 +94,22 @@ func (s *Store) PutClients(ctx context.Context, t idp.TenantID, clients []idp.Cl
 	return s.together(ctx, &all)
 }
 
+// KeepClient keeps a client that nobody registered, as its document says now,
+// until a time. One that is kept already is written again where that says
+// something else or its time would be a day later; a registered one never is.
+func (s *Store) KeepClient(ctx context.Context, c idp.Client, until time.Time) error {
+	const keep = `INSERT INTO clients AS c (tenant_id, client_id, secrets, metadata, created_at, registration, expires)
+		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, client_id) DO UPDATE
+		SET metadata = excluded.metadata, expires = greatest(c.expires, excluded.expires)
+		WHERE c.expires IS NOT NULL AND (c.metadata <> excluded.metadata OR excluded.expires >= c.expires + interval '1 day')`
+	metadata, err := document(c.Metadata)
+	if err != nil {
+		return err
+	}
+	_, err = s.exec(ctx, keep, named(c.TenantID), string(c.ID), digestBytes(nil), metadata, instant(c.CreatedAt), digest(idp.Digest{}), instant(until))
+	return err
+}
+
 // DeleteClient takes a client away and ends its grants; idp.ErrNotFound.
 func (s *Store) DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error {
 	const remove = `WITH gone AS (DELETE FROM clients WHERE tenant_id = $1 AND client_id = $2 RETURNING tenant_id, client_id),

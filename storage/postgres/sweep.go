@@ -28,6 +28,8 @@ var sweeps = []string{
 		(SELECT tenant_id, kind, digest FROM used_once WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM registration_tokens WHERE (tenant_id, token_id) IN
 		(SELECT tenant_id, token_id FROM registration_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
+	`DELETE FROM clients WHERE (tenant_id, client_id) IN
+		(SELECT tenant_id, client_id FROM clients WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM session_clients WHERE (tenant_id, session_id, client_id, sid) IN
 		(SELECT tenant_id, session_id, client_id, sid FROM session_clients WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM logouts WHERE (tenant_id, client_id, sid) IN

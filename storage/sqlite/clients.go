@@ -70,6 +70,24 @@ func (s *Store) PutClients(ctx context.Context, t idp.TenantID, clients []idp.Cl
 	})
 }
 
+// KeepClient keeps a client that nobody registered, as its document says now,
+// until a time. One that is kept already is written again where that says
+// something else or its time would be a day later; a registered one never is.
+func (s *Store) KeepClient(ctx context.Context, c idp.Client, until time.Time) error {
+	const (
+		day  = 24 * 60 * 60 * 1e6
+		keep = `INSERT INTO clients (tenant_id, client_id, secrets, metadata, created_at, registration, expires)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant_id, client_id) DO UPDATE
+			SET metadata = excluded.metadata, expires = max(clients.expires, excluded.expires)
+			WHERE clients.expires IS NOT NULL
+				AND (clients.metadata <> excluded.metadata OR excluded.expires >= clients.expires + ?)`
+	)
+	return s.change(ctx, func(ctx context.Context, q *statements) error {
+		_, err := q.exec(ctx, keep, c.TenantID, c.ID, digests(nil), document{c.Metadata}, micros(c.CreatedAt), idp.Digest{}, micros(until), int64(day))
+		return err
+	})
+}
+
 // DeleteClient takes a client away and ends its grants; idp.ErrNotFound.
 func (s *Store) DeleteClient(ctx context.Context, t idp.TenantID, id idp.ClientID, now time.Time) error {
 	const (

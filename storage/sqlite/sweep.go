@@ -20,6 +20,7 @@ var sweeps = []string{
 		(SELECT tenant_id, kind, digest FROM used_once WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM registration_tokens WHERE rowid IN
 		(SELECT rowid FROM registration_tokens WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
+	`DELETE FROM clients WHERE rowid IN (SELECT rowid FROM clients WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM session_clients WHERE rowid IN
 		(SELECT rowid FROM session_clients WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM logouts WHERE rowid IN (SELECT rowid FROM logouts WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,

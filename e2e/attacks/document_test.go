@@ -1,0 +1,53 @@
+package attacks_test
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"sync/atomic"
+	"testing"
+)
+
+// A client's id that is a URL makes nobody connect to a network of ours.
+func TestAClientIDThatPointsInside(t *testing.T) {
+	t.Parallel()
+	var reached atomic.Int64
+	inside, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { inside.Close() })
+	go func() {
+		for {
+			conn, err := inside.Accept()
+			if err != nil {
+				return
+			}
+			reached.Add(1)
+			conn.Close()
+		}
+	}()
+	dir := newFolder(t)
+	for _, args := range [][]string{{"create", "acme", "--name", "Acme"}, {"set", "acme", "client_documents=on"}} {
+		command := append([]string{"tenant", "--data", dir}, args...)
+		if out, err := exec.CommandContext(t.Context(), binary, command...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	production := tenant{base: serve(t, dir).base + "/t/acme", host: public}
+	development := tenant{base: server.Issuer}
+	for name, host := range map[string]string{"loopback": "127.0.0.1", "by name": "localhost", "mapped": "[::ffff:127.0.0.1]"} {
+		_, port, _ := net.SplitHostPort(inside.Addr().String())
+		attempt := attempt{method: http.MethodGet, path: "/authorize", values: url.Values{
+			"client_id": {"https://" + host + ":" + port + "/client"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"},
+		}}
+		before := reached.Load()
+		if got, text := production.send(t, attempt); got.Status != http.StatusBadRequest || reached.Load() != before {
+			t.Errorf("%s: %d, reached %d times: %s", name, got.Status, reached.Load()-before, text)
+		}
+		if development.send(t, attempt); reached.Load() == before {
+			t.Errorf("%s: not reached where it is allowed either: this test cannot fail", name)
+		}
+	}
+}
