@@ -27,6 +27,8 @@ type Provider struct {
 	Auth Mechanism
 	// TokenURL and Scope are for XOAUTH2; TENANT stands for the organisation.
 	TokenURL, Scope string
+	// LoginHint says what people get wrong about logging in there.
+	LoginHint string
 	// Headers keep links and mails from being rewritten to count clicks.
 	Headers []Header
 	// Rewrites are header fields that it replaces, so that no signature may cover them.
@@ -45,37 +47,53 @@ var providers = []Provider{
 	{ //nolint:gosec // where tokens come from is no secret
 		Name: "gmail", Title: "Gmail and Google Workspace", Host: "smtp.gmail.com",
 		Variants: map[string]string{"relay": "smtp-relay.gmail.com"}, Ports: []int{465, 587}, Auth: Plain,
-		TokenURL: "https://oauth2.googleapis.com/token",
+		TokenURL:  "https://oauth2.googleapis.com/token",
+		LoginHint: "an app password is wanted, not the account's own: https://myaccount.google.com/apppasswords; or XOAUTH2",
 	},
 	{ //nolint:gosec // as above
 		Name: "microsoft365", Title: "Microsoft 365", Host: "smtp.office365.com", Ports: []int{587}, Auth: Login,
-		TokenURL: "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
-		Scope:    "https://outlook.office365.com/.default",
+		TokenURL:  "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
+		Scope:     "https://outlook.office365.com/.default",
+		LoginHint: "passwords are off for most organisations: register an app with SMTP.SendAsApp, allow it for the mailbox, and use XOAUTH2",
 	},
 	{
 		Name: "ses", Title: "Amazon SES", Host: "email-smtp.REGION.amazonaws.com", Ports: []int{465, 587, 2465, 2587}, Auth: Plain,
-		Rewrites: []string{"Date", "Message-ID"},
+		Rewrites:  []string{"Date", "Message-ID"},
+		LoginHint: "SMTP credentials of this region are wanted, made in the SES console; an IAM access key is none",
 	},
 	{
 		Name: "sendgrid", Title: "SendGrid", Host: "smtp.sendgrid.net", Ports: []int{587}, User: "apikey", Auth: Plain,
-		Headers: []Header{{"X-SMTPAPI", sendgridFilters}},
+		Headers:   []Header{{"X-SMTPAPI", sendgridFilters}},
+		LoginHint: "the password is an API key that may send mail; the user is the word apikey",
 	},
 	{
 		Name: "mailgun", Title: "Mailgun", Host: "smtp.mailgun.org",
 		Variants: map[string]string{"eu": "smtp.eu.mailgun.org"}, Ports: []int{465, 587, 2525}, Auth: Plain,
-		Headers: []Header{{"X-Mailgun-Track", "no"}},
+		Headers:   []Header{{"X-Mailgun-Track", "no"}},
+		LoginHint: "a user of the sending domain is wanted, such as postmaster@mg.acme.example; a domain in the EU wants mailgun://USER@eu",
 	},
 	{
 		Name: "postmark", Title: "Postmark", Host: "smtp.postmarkapp.com", Ports: []int{587, 2525}, UserIsPassword: true, Auth: Plain,
-		Headers: []Header{{"X-PM-TrackOpens", "false"}, {"X-PM-TrackLinks", "None"}},
+		Headers:   []Header{{"X-PM-TrackOpens", "false"}, {"X-PM-TrackLinks", "None"}},
+		LoginHint: "the server API token is user and password; SMTP must be on in the server's settings",
 	},
-	{Name: "resend", Title: "Resend", Host: "smtp.resend.com", Ports: []int{465, 587}, User: "resend", Auth: Plain},
+	{
+		Name: "resend", Title: "Resend", Host: "smtp.resend.com", Ports: []int{465, 587}, User: "resend", Auth: Plain,
+		LoginHint: "the password is an API key; the user is the word resend",
+	},
 	{
 		Name: "mailjet", Title: "Mailjet", Host: "in-v3.mailjet.com", Ports: []int{465, 587}, Auth: Plain,
-		Headers: []Header{{"X-Mailjet-TrackOpen", "0"}, {"X-Mailjet-TrackClick", "0"}},
+		Headers:   []Header{{"X-Mailjet-TrackOpen", "0"}, {"X-Mailjet-TrackClick", "0"}},
+		LoginHint: "the API key is the user, the secret key the password",
 	},
-	{Name: "brevo", Title: "Brevo", Host: "smtp-relay.brevo.com", Ports: []int{465, 587, 2525}, Auth: Plain},
-	{Name: "fastmail", Title: "Fastmail", Host: "smtp.fastmail.com", Ports: []int{465}, Auth: Plain},
+	{
+		Name: "brevo", Title: "Brevo", Host: "smtp-relay.brevo.com", Ports: []int{465, 587, 2525}, Auth: Plain,
+		LoginHint: "an SMTP key is wanted, not an API key; the user is the login that the SMTP page shows",
+	},
+	{
+		Name: "fastmail", Title: "Fastmail", Host: "smtp.fastmail.com", Ports: []int{465}, Auth: Plain,
+		LoginHint: "an app password that may send mail is wanted, not the account's own",
+	},
 	{Name: relay, Title: "any other server"},
 }
 

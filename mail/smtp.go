@@ -91,10 +91,10 @@ func (s *server) open(ctx context.Context, c *session) (err error) {
 	if err := c.smtp.Hello(s.helo); err != nil {
 		return opening("EHLO", err)
 	}
+	s.trace.done(StepGreet, "as "+s.helo)
 	if err := s.startTLS(c.smtp); err != nil {
 		return err
 	}
-	s.trace.done(StepGreet, "as "+s.helo)
 	if err := s.login(ctx, c.smtp); err != nil {
 		return err
 	}

@@ -77,6 +77,14 @@ const (
 // Server names host and port.
 func (a Account) Server() string { return net.JoinHostPort(a.Host, strconv.Itoa(a.Port)) }
 
+// ShownUser is the user as it may be shown: of some providers it is the secret.
+func (a Account) ShownUser() string {
+	if a.provider().UserIsPassword {
+		return ""
+	}
+	return a.User
+}
+
 // provider gives what is known of the account's service.
 func (a Account) provider() Provider {
 	p, _ := findProvider(a.Provider)

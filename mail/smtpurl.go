@@ -176,6 +176,19 @@ func (a *Account) fill(p Provider) {
 	}
 }
 
+// ShowsSecret tells that an account's URL holds a secret itself, rather than the
+// name of a file with it.
+func ShowsSecret(text string) bool {
+	u, err := url.Parse(text)
+	if err != nil {
+		return strings.Contains(text, "@") // it may, for all that we can tell
+	}
+	p, _ := findProvider(u.Scheme)
+	_, password := u.User.Password()
+	user := u.User.Username()
+	return password || user != "" && (p.UserIsPassword || p.User != "" && p.User != user)
+}
+
 // ParseAccounts reads a list of accounts, in the order in which they are tried.
 // Names that are taken get a number.
 func ParseAccounts(texts []string, read ReadSecret) ([]Account, error) {

@@ -8,9 +8,113 @@ import (
 	"os"
 	"strings"
 
+	"postern/config"
 	"postern/idp"
+	"postern/keys"
 	"postern/mail"
+	"postern/storage"
 )
+
+// mailCommands are those about mail.
+type mailCommands struct {
+	Set     mailSetCmd     `cmd:"" help:"Add a mail server, or replace the one of its name."`
+	Show    mailShowCmd    `cmd:"" help:"Show mail servers and DKIM keys, without their secrets."`
+	Remove  mailRemoveCmd  `cmd:"" help:"Take a mail server out."`
+	Test    mailTestCmd    `cmd:"" help:"Send a test mail and tell each step."`
+	Preview mailPreviewCmd `cmd:"" help:"Show the mail that a tenant's people get."`
+	DKIM    struct {
+		Create dkimCreateCmd `cmd:"" help:"Make a key, and print the DNS record to publish."`
+		Show   dkimShowCmd   `cmd:"" help:"Print the DNS records to publish."`
+		List   dkimListCmd   `cmd:"" help:"List the keys."`
+		Remove dkimRemoveCmd `cmd:"" help:"Sign with a key no more."`
+	} `cmd:"" name:"dkim" help:"DKIM: keys that mails are signed with."`
+	Suppression struct {
+		List   suppressionListCmd   `cmd:"" help:"List addresses that no mail is sent to, for a day, because their server said they do not exist."`
+		Remove suppressionRemoveCmd `cmd:"" help:"Let mail to an address out again."`
+	} `cmd:"" help:"Suppressions: addresses without a mailbox."`
+}
+
+// mailOwner is whose mail a command is about.
+type mailOwner struct {
+	Tenant   string `xor:"owner" required:"" placeholder:"SLUG" help:"The tenant whose mail it is about."`
+	Instance bool   `xor:"owner" required:"" help:"It is about the instance: how tenants without a say of their own send, and what comes after those that have one."`
+}
+
+func (o mailOwner) String() string {
+	if o.Instance {
+		return "the instance"
+	}
+	return "tenant " + o.Tenant
+}
+
+// mailDesk is a mail setup that a command works on.
+type mailDesk struct {
+	owner  mailOwner
+	store  storage.Store
+	box    *keys.Box
+	tenant idp.Tenant // the zero one for the instance
+	setup  mail.Setup
+}
+
+// at opens the store and an owner's setup, and closes the store afterwards.
+func (o mailOwner) at(ctx context.Context, in config.Instance, do func(*mailDesk) error) error {
+	store, box, err := openSealed(ctx, in)
+	if err != nil {
+		return err
+	}
+	desk := &mailDesk{owner: o, store: store, box: box}
+	work := func() error {
+		var err error
+		if desk.setup, err = desk.setupOf(ctx, desk.id()); err != nil {
+			return err
+		}
+		return do(desk)
+	}
+	if o.Instance {
+		return errors.Join(work(), store.Close())
+	}
+	err = withTenantOf(ctx, store, o.Tenant, func(_ storage.Store, t idp.Tenant) error {
+		desk.tenant = t
+		return work()
+	})
+	return errors.Join(err, store.Close())
+}
+
+func (d *mailDesk) id() idp.TenantID {
+	if d.owner.Instance {
+		return idp.Instance
+	}
+	return d.tenant.ID
+}
+
+// setupOf gives a setup; one that is not there is empty.
+func (d *mailDesk) setupOf(ctx context.Context, id idp.TenantID) (mail.Setup, error) {
+	row, err := d.store.FindMailSetup(ctx, id)
+	if errors.Is(err, idp.ErrNotFound) {
+		return mail.Setup{}, nil
+	}
+	if err != nil {
+		return mail.Setup{}, err
+	}
+	return mail.OpenSetup(d.box, row)
+}
+
+// save keeps the setup, and has the tenant name it: servers go by it from the
+// next mail on.
+func (d *mailDesk) save(ctx context.Context, term *terminal) error {
+	row, err := d.setup.Seal(d.box, d.id(), idp.NewID(term.clock()))
+	if err != nil {
+		return err
+	}
+	if err := d.store.SaveMailSetup(ctx, row); err != nil || d.owner.Instance {
+		return err
+	}
+	d.tenant.Settings.MailSetup = row.ID
+	if d.setup.Empty() {
+		d.tenant.Settings.MailSetup = ""
+	}
+	return d.store.UpdateTenant(ctx, d.tenant)
+}
 
 // maxSecret is longer than any password, token or key.
 const maxSecret = 16 << 10

@@ -181,6 +181,7 @@ type cli struct {
 	Key struct {
 		Rotate keyRotateCmd `cmd:"" help:"Sign with new keys from the next hour on, or at once."`
 	} `cmd:"" help:"A tenant's signing keys."`
+	Mail   mailCommands `cmd:"" help:"Mail: by which servers it goes out, and how it is signed."`
 	Config struct {
 		Example configExampleCmd `cmd:"" help:"Print a commented file with every setting of serve."`
 	} `cmd:"" help:"The settings file."`

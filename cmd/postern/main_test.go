@@ -32,9 +32,10 @@ func TestCommands(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits,
-			"json":  jsonHas,
-			"taken": taken,
+			"exits":      exits,
+			"json":       jsonHas,
+			"mailserver": mailServer,
+			"taken":      taken,
 		},
 		Setup: func(env *testscript.Env) error {
 			var picture bytes.Buffer
