@@ -12,6 +12,7 @@ type AuthRequest struct {
 	ClientID      ClientID  `json:"client_id"`
 	RedirectURI   string    `json:"redirect_uri"`
 	ResponseMode  string    `json:"response_mode,omitempty"`
+	ResponseAlg   Alg       `json:"response_alg,omitempty"` // of an answer that is signed (JARM)
 	Scope         []string  `json:"scope"`
 	State         string    `json:"state,omitempty"`
 	Nonce         string    `json:"nonce,omitempty"`

@@ -72,7 +72,7 @@ func (c Client) FinishesAt() Finish {
 
 // NeedsPKCE resolves whether an authorization request must carry a challenge.
 func (c Client) NeedsPKCE(t Tenant) bool {
-	if c.Public() || c.Metadata.Profile == ProfileFAPI2 {
+	if c.Public() || c.FAPI() {
 		return true
 	}
 	if c.Metadata.PKCE != PKCEDefault {
@@ -84,11 +84,28 @@ func (c Client) NeedsPKCE(t Tenant) bool {
 // IDTokenAlg is what its ID tokens are signed with: RS256 unless chosen, for
 // every client library takes it (OpenID Connect Core §15.1).
 func (c Client) IDTokenAlg() Alg {
-	if c.Metadata.IDTokenAlg != "" {
-		return c.Metadata.IDTokenAlg
-	}
-	return RS256
+	return c.algOr(c.Metadata.IDTokenAlg, RS256)
 }
+
+// ResponseAlg is what its authorization responses are signed with, where they
+// are: RS256 unless chosen (JARM §3).
+func (c Client) ResponseAlg() Alg { return c.algOr(c.Metadata.ResponseAlg, RS256) }
+
+// algOr gives what a client chose or else what is usual. FAPI clients have
+// no RS256 (FAPI 2.0 Security Profile §5.4.1).
+func (c Client) algOr(chosen, usual Alg) Alg {
+	switch {
+	case chosen != "":
+		return chosen
+	case c.FAPI():
+		return ES256
+	default:
+		return usual
+	}
+}
+
+// FAPI tells whether the client is held to FAPI 2.0.
+func (c Client) FAPI() bool { return c.Metadata.FAPI() }
 
 // AccessTokenAlg is what its access tokens are signed with: ES256 unless
 // chosen, at a twentieth of the cost of RS256.
@@ -197,7 +214,10 @@ func (c Client) validate() error {
 	if err := m.validateChoices(); err != nil {
 		return err
 	}
-	return m.validateURIs()
+	if err := m.validateURIs(); err != nil {
+		return err
+	}
+	return m.validateFAPI()
 }
 
 // validateRequests checks what is registered of authorization and token requests.
@@ -205,6 +225,11 @@ func (m ClientMetadata) validateRequests() error {
 	if m.UserinfoAlg != "" {
 		if err := m.UserinfoAlg.validate(); err != nil {
 			return fmt.Errorf("userinfo: %w", err)
+		}
+	}
+	if m.ResponseAlg != "" {
+		if err := m.ResponseAlg.validate(); err != nil {
+			return fmt.Errorf("authorization responses: %w", err)
 		}
 	}
 	if m.RequestObjectAlg != "" && m.RequestObjectAlg != AlgNone {

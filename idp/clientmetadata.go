@@ -64,6 +64,10 @@ type ClientMetadata struct {
 	// with; AlgNone lets them come unsigned (OpenID Connect Core §6).
 	RequestObjectAlg Alg      `json:"request_object_signing_alg,omitempty"`
 	RequestURIs      []string `json:"request_uris,omitempty"`
+	// RequireSignedRequests refuses requests that are no signed request object (RFC 9101 §10.5).
+	RequireSignedRequests bool `json:"require_signed_request_object,omitempty"`
+	// ResponseAlg is what signed authorization responses are signed with (JARM §3).
+	ResponseAlg Alg `json:"authorization_signed_response_alg,omitempty"`
 
 	BackchannelLogoutURI              string `json:"backchannel_logout_uri,omitempty"`
 	BackchannelLogoutSessionRequired  bool   `json:"backchannel_logout_session_required,omitempty"`
@@ -82,6 +86,9 @@ const (
 	ProfileDefault SecurityProfile = ""
 	// ProfileFAPI2 is the FAPI 2.0 Security Profile.
 	ProfileFAPI2 SecurityProfile = "fapi2_security"
+	// ProfileFAPI2Signed is FAPI 2.0 Message Signing, which is more: requests are
+	// signed, and answers where the client registered an algorithm for them.
+	ProfileFAPI2Signed SecurityProfile = "fapi2_message_signing"
 )
 
 // ApplicationType is a client's kind (OpenID Connect Registration §2).
@@ -136,10 +143,8 @@ func (m ClientMetadata) validateChoices() error {
 	switch {
 	case m.ApplicationType != ApplicationDefault && m.ApplicationType != ApplicationWeb && m.ApplicationType != ApplicationNative:
 		return fmt.Errorf("application_type %q: web or native", m.ApplicationType)
-	case m.Profile != ProfileDefault && m.Profile != ProfileFAPI2:
-		return fmt.Errorf("profile %q: fapi2_security or none", m.Profile)
-	case m.Profile == ProfileFAPI2 && (!m.RequirePushedRequests || !m.DPoPBoundTokens):
-		return errors.New("profile fapi2_security: with pushed authorization requests and DPoP-bound tokens only")
+	case m.Profile != ProfileDefault && !m.FAPI():
+		return fmt.Errorf("profile %q: fapi2_security, fapi2_message_signing or none", m.Profile)
 	case m.AssertionAlg != "" && !slices.Contains(AssertionAlgs, m.AssertionAlg):
 		return fmt.Errorf("token_endpoint_auth_signing_alg %q: RS, PS or ES with 256, 384 or 512, EdDSA or Ed25519", m.AssertionAlg)
 	}

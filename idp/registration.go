@@ -41,6 +41,7 @@ var registrable = []string{
 	"default_max_age", "require_auth_time", "default_acr_values",
 	"backchannel_logout_uri", "backchannel_logout_session_required", "frontchannel_logout_uri", "frontchannel_logout_session_required",
 	"require_pushed_authorization_requests", "dpop_bound_access_tokens",
+	"require_signed_request_object", "authorization_signed_response_alg",
 }
 
 // methodMember is the one way to authenticate that RFC 7591 metadata name.
@@ -88,7 +89,11 @@ func (m *ClientMetadata) fillIn() {
 	if len(m.ResponseTypes) == 0 && slices.Contains(m.GrantTypes, GrantAuthorizationCode) {
 		m.ResponseTypes = []string{"code"}
 	}
-	if m.RequirePushedRequests && m.DPoPBoundTokens {
+	switch {
+	case !m.RequirePushedRequests || !m.boundTokens():
+	case m.RequireSignedRequests:
+		m.Profile = ProfileFAPI2Signed
+	default:
 		m.Profile = ProfileFAPI2
 	}
 }

@@ -113,8 +113,7 @@ func (h *Handler) cancel(w http.ResponseWriter, v *visit) error {
 }
 
 func (h *Handler) deny(w http.ResponseWriter, v *visit, c carried) error {
-	h.Responder.Error(w, v.r, c.request, "access_denied", "The person cancelled the login.")
-	return nil
+	return h.Responder.Error(w, v.r, c.request, "access_denied", "The person cancelled the login.")
 }
 
 // badAddress shows the page again, with what was typed and what is wrong with it.

@@ -142,8 +142,7 @@ func newGrant(v *visit, req idp.AuthRequest) (idp.Grant, idp.Credential) {
 func (h *Handler) proceed(w http.ResponseWriter, v *visit, done completed) error {
 	switch {
 	case done.code != nil:
-		h.Responder.Code(w, v.r, done.Request, done.code.Reveal())
-		return nil
+		return h.Responder.Code(w, v.r, done.Request, done.code.Reveal())
 	case done.here:
 		return h.conclude(w, v, done.own)
 	default:

@@ -110,8 +110,7 @@ func (h *Handler) cancelConsent(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
-	h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
-	return nil
+	return h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
 }
 
 // takeConsent serves POST /auth/consent. Only agree agrees.
@@ -121,8 +120,7 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	if v.form.Get("action") != "agree" {
-		h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
-		return nil
+		return h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
 	}
 	if err := h.keepClient(v, a.client); err != nil {
 		return err
@@ -137,6 +135,5 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 	if err := h.Store.Agree(v.ctx(), consent, grant); err != nil {
 		return err
 	}
-	h.Responder.Code(w, v.r, a.request, code.Reveal())
-	return nil
+	return h.Responder.Code(w, v.r, a.request, code.Reveal())
 }

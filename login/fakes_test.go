@@ -121,18 +121,19 @@ func (o *outbox) waiting() int {
 // responder answers by query, as the provider does.
 type responder struct{}
 
-func (responder) Code(w http.ResponseWriter, _ *http.Request, req idp.AuthRequest, code string) {
-	answer(w, req, url.Values{"code": {code}})
+func (responder) Code(w http.ResponseWriter, _ *http.Request, req idp.AuthRequest, code string) error {
+	return answer(w, req, url.Values{"code": {code}})
 }
 
-func (responder) Error(w http.ResponseWriter, _ *http.Request, req idp.AuthRequest, code, _ string) {
-	answer(w, req, url.Values{"error": {code}})
+func (responder) Error(w http.ResponseWriter, _ *http.Request, req idp.AuthRequest, code, _ string) error {
+	return answer(w, req, url.Values{"error": {code}})
 }
 
-func answer(w http.ResponseWriter, req idp.AuthRequest, values url.Values) {
+func answer(w http.ResponseWriter, req idp.AuthRequest, values url.Values) error {
 	values.Set("state", req.State)
 	w.Header().Set("Location", req.RedirectURI+"?"+values.Encode())
 	w.WriteHeader(http.StatusSeeOther)
+	return nil
 }
 
 // spy notes the calls to the store, and fails them where a test says so.

@@ -55,13 +55,12 @@ func (h *Handler) conclude(w http.ResponseWriter, v *visit, flow own) error {
 	}
 	switch {
 	case wrongPerson:
-		h.Responder.Error(w, v.r, flow.Request, "login_required", "Another person than the requested one signed in.")
+		return h.Responder.Error(w, v.r, flow.Request, "login_required", "Another person than the requested one signed in.")
 	case grant.ID == "":
 		return h.toConsent(w, v, flow.Request)
 	default:
-		h.Responder.Code(w, v.r, flow.Request, code.Reveal())
+		return h.Responder.Code(w, v.r, flow.Request, code.Reveal())
 	}
-	return nil
 }
 
 // concluded says why a flow cannot be taken to its end by this request.

@@ -118,9 +118,10 @@ type Courier interface {
 	Release()
 }
 
-// Responder brings an authorization response to the client, in the request's response mode.
+// Responder brings an authorization response to the client, in the request's
+// response mode. Where it fails, it has written nothing.
 type Responder interface {
-	Code(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, code string)
+	Code(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, code string) error
 	// Error takes an error code of RFC 6749 §4.1.2.1 or OpenID Connect Core §3.1.2.6.
-	Error(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, code, description string)
+	Error(w http.ResponseWriter, r *http.Request, req idp.AuthRequest, code, description string) error
 }

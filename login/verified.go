@@ -60,8 +60,7 @@ func (h *Handler) lookUpLink(w http.ResponseWriter, v *visit) error {
 // pressLink completes a login with a link that is not proven yet.
 func (h *Handler) pressLink(w http.ResponseWriter, v *visit, m mailed, flow own) error {
 	if _, ok := acrOf(flow.Request, idp.ByLink); !ok {
-		h.Responder.Error(w, v.r, flow.Request, "unmet_authentication_requirements", "")
-		return nil
+		return h.Responder.Error(w, v.r, flow.Request, "unmet_authentication_requirements", "")
 	}
 	done, err := h.complete(w, v, attempt{
 		own: flow, link: m.link, verifier: m.credential.Secret.Digest(), by: idp.ByLink,

@@ -141,7 +141,7 @@ func (a assertion) during(now time.Time) (time.Time, error) {
 // identifier alone, as one string (FAPI 2.0 Security Profile §5.3.2.1).
 func (p *Provider) addressed(ctx context.Context, c idp.Client, raw json.RawMessage) bool {
 	issuer := idp.TenantOf(ctx).Issuer(p.publicURL)
-	if c.Metadata.Profile == idp.ProfileFAPI2 {
+	if c.FAPI() {
 		var one string
 		return json.Unmarshal(raw, &one) == nil && one == issuer
 	}

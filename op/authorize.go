@@ -171,8 +171,7 @@ func (p *Provider) grant(w http.ResponseWriter, r *http.Request, req idp.AuthReq
 	if err != nil {
 		return &clientError{req, fmt.Errorf("create grant: %w", err)}
 	}
-	p.responder.Code(w, r, req, code.Reveal())
-	return nil
+	return p.responder.Code(w, r, req, code.Reveal())
 }
 
 // carry sends the browser on with the sealed request: in the URL where it fits,

@@ -183,17 +183,22 @@ func (d *reading) answer() error {
 	if state := d.form["state"]; len(state) == 1 && len(state[0]) <= longest["state"] && clean(state[0]) {
 		d.req.State = state[0]
 	}
-	switch mode := d.form.Get("response_mode"); mode {
-	case "":
+	switch mode := d.form.Get("response_mode"); {
+	case mode == "":
 		// Where a token was asked for, the client reads the fragment (OAuth 2.0
 		// Multiple Response Types §5).
 		if kinds := strings.Fields(d.form.Get("response_type")); slices.Contains(kinds, "token") || slices.Contains(kinds, "id_token") {
 			d.req.ResponseMode = modeFragment
 		}
-	case modeQuery, modeFragment, modeFormPost:
+	case mode == "jwt":
+		d.req.ResponseMode = modeQuery + modeSigned // that of codes (JARM §2.3.4)
+	case slices.Contains(modes, mode):
 		d.req.ResponseMode = mode
 	default:
-		return invalidRequest("response_mode is none of query, fragment and form_post")
+		return invalidRequest("response_mode is none of %s", strings.Join(modes, ", "))
+	}
+	if strings.HasSuffix(d.req.ResponseMode, modeSigned) {
+		d.req.ResponseAlg = d.client.ResponseAlg()
 	}
 	return nil
 }
@@ -271,8 +276,8 @@ func (d *reading) scope() error {
 			d.req.Scope = append(d.req.Scope, scope)
 		}
 	}
-	if !d.req.HasScope("openid") {
-		return refuse("invalid_scope", "scope must hold openid")
+	if err := d.login(to); err != nil {
+		return err
 	}
 	// A client of someone else's gets a refresh token by a consent that names it
 	// (OpenID Connect Core §11): it is asked for as the other scopes are.
@@ -280,6 +285,17 @@ func (d *reading) scope() error {
 		d.req.Scope = slices.DeleteFunc(d.req.Scope, func(scope string) bool { return scope == "offline_access" })
 	}
 	return nil
+}
+
+// login wants a request to be one for a login, but for those that ask for an
+// API alone, and for FAPI clients, whose profile is not of OpenID Connect: they
+// get no ID token (RFC 6749 §3.3).
+func (d *reading) login(to target) error {
+	api := slices.ContainsFunc(d.req.Scope, func(scope string) bool { return slices.Contains(to.scopes, scope) })
+	if d.req.HasScope("openid") || api || d.client.FAPI() && len(d.req.Scope) > 0 {
+		return nil
+	}
+	return refuse("invalid_scope", "scope must hold openid, or one of the API that is asked for")
 }
 
 // challenge is the PKCE rule (RFC 7636 §4.3): S256 alone, and where none is

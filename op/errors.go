@@ -118,8 +118,12 @@ func (p *Provider) fail(w http.ResponseWriter, r *http.Request, err error, write
 	}
 	var client *clientError
 	if errors.As(err, &client) {
-		p.responder.Error(w, r, client.request, f.code, f.description)
-		return
+		unsigned := p.responder.Error(w, r, client.request, f.code, f.description)
+		if unsigned == nil {
+			return
+		}
+		p.log.ErrorContext(r.Context(), "an error could not be told to its client", "error", unsigned)
+		f = asRefusal(unsigned)
 	}
 	write(w, r, f)
 }

@@ -28,6 +28,8 @@ type fakeStore struct {
 	consents []idp.Consent
 	// poison, if set, is what every call fails with.
 	poison error
+	// poisonKeys, if set, is what the signing keys alone fail with.
+	poisonKeys error
 }
 
 type fakeGrant struct {
@@ -338,6 +340,9 @@ func (s *fakeStore) SigningKeys(_ context.Context, t idp.TenantID, _ time.Time) 
 	defer s.mu.Unlock()
 	if err := s.lock(); err != nil {
 		return nil, err
+	}
+	if s.poisonKeys != nil {
+		return nil, s.poisonKeys
 	}
 	var out []idp.SigningKey
 	for _, k := range s.keys {

@@ -14,7 +14,12 @@ const (
 	modeQuery    = "query"
 	modeFragment = "fragment"
 	modeFormPost = "form_post"
+	// modeSigned, after one of these or alone, makes the answer a JWT (JARM §2.3).
+	modeSigned = ".jwt"
 )
+
+// modes are all of them, as they are asked for.
+var modes = []string{modeQuery, modeFragment, modeFormPost, modeQuery + modeSigned, modeFragment + modeSigned, modeFormPost + modeSigned, "jwt"}
 
 // formPostScript sends the form on. It is the one script of the page: the
 // policy names it by its hash and allows no other.

@@ -35,7 +35,11 @@ var errNoToken = errors.New("not a token of this issuer")
 
 // sign makes a token: the claims, signed once with the tenant's active key.
 func (p *Provider) sign(ctx context.Context, t idp.TenantID, alg idp.Alg, typ string, claims any) (string, error) {
-	signer, err := p.keys.Signer(ctx, t, alg)
+	return sign(ctx, p.keys, t, alg, typ, claims)
+}
+
+func sign(ctx context.Context, keys Keys, t idp.TenantID, alg idp.Alg, typ string, claims any) (string, error) {
+	signer, err := keys.Signer(ctx, t, alg)
 	if err != nil {
 		return "", fmt.Errorf("signing key: %w", err)
 	}

@@ -144,9 +144,10 @@ type metadata struct {
 	Locales         []string `json:"ui_locales_supported"`
 	FrontLogout     bool     `json:"frontchannel_logout_supported"` // Front-Channel Logout §3
 	FrontSession    bool     `json:"frontchannel_logout_session_supported"`
-	PushEndpoint    string   `json:"pushed_authorization_request_endpoint"` // RFC 9126 §5
-	PushRequired    bool     `json:"require_pushed_authorization_requests"` // of some clients alone
-	ProofAlgs       []string `json:"dpop_signing_alg_values_supported"`     // RFC 9449 §5.1
+	PushEndpoint    string   `json:"pushed_authorization_request_endpoint"`      // RFC 9126 §5
+	PushRequired    bool     `json:"require_pushed_authorization_requests"`      // of some clients alone
+	ResponseAlgs    []string `json:"authorization_signing_alg_values_supported"` // JARM §3
+	ProofAlgs       []string `json:"dpop_signing_alg_values_supported"`          // RFC 9449 §5.1
 	// ClientDocuments is of OAuth Client ID Metadata Document §5.
 	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 }
@@ -169,7 +170,7 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 
 			ScopesSupported:                   scopes,
 			ResponseTypesSupported:            []string{"code"},
-			ResponseModesSupported:            []string{modeQuery, modeFragment, modeFormPost},
+			ResponseModesSupported:            modes,
 			GrantTypesSupported:               []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials},
 			ACRValuesSupported:                []string{idp.ACRLink, idp.ACRRelay},
 			SubjectTypesSupported:             []string{string(idp.SubjectPublic), string(idp.SubjectPairwise)},
@@ -205,6 +206,7 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 		FrontLogout:     true,
 		FrontSession:    true,
 		PushEndpoint:    issuer + pathPush,
+		ResponseAlgs:    algs,
 		ProofAlgs:       assertions,
 	}
 }

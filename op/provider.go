@@ -81,7 +81,7 @@ func New(c Config) (*Provider, error) {
 	p := &Provider{
 		publicURL: c.PublicURL, store: c.Store, keys: c.Keys, sealer: c.Sealer, sessions: c.Sessions,
 		limits: c.Limits, fetcher: c.Fetcher, pages: c.Pages, clock: c.Clock, log: c.Log,
-		responder: NewResponder(c.PublicURL),
+		responder: NewResponder(c.PublicURL, c.Keys, c.Clock),
 	}
 	p.library = zitadel.RegisterServer(&server{Provider: p}, zitadel.Endpoints{
 		Token:         zitadel.NewEndpoint(pathToken),

@@ -22,7 +22,7 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	if err := p.narrowed(ctx, presented.ID, c, r.Scopes, resource); err != nil {
 		return tokenAnswer{}, err
 	}
-	key, stay := callOf(ctx).key, c.Metadata.Profile == idp.ProfileFAPI2
+	key, stay := callOf(ctx).key, c.FAPI()
 	rotated, err := p.store.RotateRefresh(ctx, idp.Rotation{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(presented.ID), ClientID: c.ID,
 		Presented: presented.Secret, Salt: idp.NewSecret(), Now: p.clock(),

@@ -56,7 +56,7 @@ func (p *Provider) unwrap(ctx context.Context, client idp.Client, form url.Value
 		}
 	}
 	merged := url.Values{"client_id": {string(client.ID)}}
-	if client.Metadata.Profile != idp.ProfileFAPI2 {
+	if !client.FAPI() {
 		for name, values := range form {
 			merged[name] = values
 		}
@@ -152,6 +152,8 @@ func (p *Provider) openObject(ctx context.Context, client idp.Client, object str
 	}
 	registered := client.Metadata.RequestObjectAlg
 	switch {
+	case !profiled(client, alg):
+		return nil, badObject("the request object is not signed with an algorithm of this client's profile")
 	case alg == idp.AlgNone && !mayBeUnsigned(client, fetched):
 		return nil, refuse("request_not_supported", "unsigned request objects are for clients that registered for them")
 	case registered != "" && alg.Usual() != registered.Usual(), alg != idp.AlgNone && !slices.Contains(idp.Algs, alg.Usual()):
@@ -169,7 +171,7 @@ func (p *Provider) openObject(ctx context.Context, client idp.Client, object str
 // was fetched over https from a URI that it did register (OpenID Connect Core §6.2).
 func mayBeUnsigned(client idp.Client, fetched bool) bool {
 	registered := client.Metadata.RequestObjectAlg
-	return registered == idp.AlgNone || fetched && registered == "" && client.Metadata.Profile != idp.ProfileFAPI2
+	return registered == idp.AlgNone || fetched && registered == "" && !client.FAPI()
 }
 
 func algOf(object string) (idp.Alg, error) {
@@ -222,6 +224,25 @@ func (p *Provider) checkObject(ctx context.Context, client idp.Client, payload [
 		return badObject("the request object has expired")
 	case claims.NotBefore != nil && now.Add(objectLeeway).Before(time.Unix(int64(*claims.NotBefore), 0)):
 		return badObject("the request object is not valid yet")
+	case client.FAPI():
+		return claims.profiled(now)
+	default:
+		return nil
+	}
+}
+
+// objectSpan is how far from its beginning to its end, and from its beginning to
+// now, a request object of a FAPI client may be (FAPI 2.0 Message Signing §5.3.1).
+const objectSpan = time.Hour
+
+// profiled holds a request object to the profile: it has an end, a beginning and
+// a receiver, not far from each other.
+func (o requestObject) profiled(now time.Time) error {
+	switch {
+	case o.Expires == nil || o.NotBefore == nil || len(o.Audience) == 0:
+		return badObject("the request object lacks exp, nbf or aud")
+	case *o.Expires > *o.NotBefore+objectSpan.Seconds(), *o.NotBefore < float64(now.Add(-objectSpan).Unix()):
+		return badObject("the request object is good for more than an hour, or has been for longer")
 	default:
 		return nil
 	}

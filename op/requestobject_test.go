@@ -215,13 +215,13 @@ func TestARefusedUnsignedObjectSaysHowToAnswer(t *testing.T) {
 func TestParametersOutsideDoNotCountForAFAPIClient(t *testing.T) {
 	w, key := withKey(t)
 	w.register(func(m *idp.ClientMetadata) { m.Profile = idp.ProfileFAPI2 })
-	inside := map[string]any{}
+	inside := map[string]any{"aud": issuer, "nbf": w.now().Unix(), "exp": w.now().Add(time.Minute).Unix()}
 	for name, values := range request("web") {
 		inside[name] = values[0]
 	}
 	delete(inside, "nonce")
 	_, values := w.authorize(request("web", "request", signedBy(t, key, jose.ES256, inside))).location(t)
-	id := w.claimsOf(w.token(redemption("web", values.Get("code"))).json(t)["id_token"], "JWT", jose.RS256)
+	id := w.claimsOf(w.token(redemption("web", values.Get("code"))).json(t)["id_token"], "JWT", jose.ES256)
 	if id["nonce"] != nil {
 		t.Errorf("nonce from outside: %v", id["nonce"])
 	}

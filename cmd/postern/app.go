@@ -91,19 +91,20 @@ func (a *app) newWorker() (*mail.Worker, error) {
 func (a *app) wireRooms() error {
 	limiter := limit.New(a.store, a.box, a.rules, a.term.log)
 	public := a.public.String()
+	ring := keys.NewRing(a.store, a.box, a.term.clock)
 	sessions := login.NewSessions(a.store, a.box, public, a.term.clock)
 	fetcher := fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock})
 	store := documented{a.store, &op.Documents{Registered: a.store, Fetcher: fetcher, Limits: limiter, Clock: a.term.clock}}
 	var err error
 	a.login, err = login.New(login.Config{
 		PublicURL: public, Store: store, Sealer: a.box, Limits: limiter, Courier: a.worker, Sessions: sessions,
-		Responder: op.NewResponder(public), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
+		Responder: op.NewResponder(public, ring, a.term.clock), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
 	})
 	if err != nil {
 		return err
 	}
 	a.provider, err = op.New(op.Config{
-		PublicURL: public, Store: store, Keys: keys.NewRing(a.store, a.box, a.term.clock), Sealer: a.box,
+		PublicURL: public, Store: store, Keys: ring, Sealer: a.box,
 		Sessions: sessions, Limits: limiter, Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
 		Fetcher: fetcher,
 	})

@@ -32,6 +32,8 @@ type clientCreateCmd struct {
 	Finish       string   `enum:",link,waiting" default:"" placeholder:"TAB" help:"Tab in which a login ends: link or waiting (default: waiting for public clients)."`
 	JSON         bool     `name:"json" help:"JSON on stdout (it is in any case)."`
 	clientTokens `embed:""`
+
+	clientSecurity `embed:""`
 }
 
 // clientSecret is what a new client is told, once.
@@ -72,7 +74,7 @@ func (c clientCreateCmd) client(now time.Time) (idp.Client, string, error) {
 	if client.ID == "" {
 		client.ID = idp.ClientID(idp.NewID(now))
 	}
-	if err := errors.Join(c.put(&client.Metadata), c.keys(&client.Metadata)); err != nil {
+	if err := errors.Join(c.put(&client.Metadata), c.keys(&client.Metadata), c.harden(&client.Metadata)); err != nil {
 		return client, "", err
 	}
 	secret, err := c.secret(client.Metadata.NeedsSecret())
