@@ -19,9 +19,21 @@ const config = await client.discovery(
   { execute: [client.allowInsecureRequests] }, // the provider under test is on http, on this machine
 );
 
+// What is pushed, signed, answered signed, or bound to a key of its own.
+const options = settings.dpop ? { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256')) } : undefined;
+if (settings.jarm) client.useJwtResponseMode(config);
+
+async function authorizationUrl(parameters) {
+  if (settings.jar) {
+    const key = { key: await importJWK(settings.key, settings.key.alg), kid: settings.key.kid };
+    parameters = (await client.buildAuthorizationUrlWithJAR(config, parameters, key)).searchParams;
+  }
+  return settings.par ? client.buildAuthorizationUrlWithPAR(config, parameters, options) : client.buildAuthorizationUrl(config, parameters);
+}
+
 const verifier = client.randomPKCECodeVerifier();
 const [state, nonce] = [client.randomState(), client.randomNonce()];
-const callback = await open(client.buildAuthorizationUrl(config, {
+const callback = await open(await authorizationUrl({
   redirect_uri: settings.redirectUri, scope, state, nonce,
   code_challenge: await client.calculatePKCECodeChallenge(verifier), code_challenge_method: 'S256',
 }));
@@ -30,7 +42,7 @@ const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce
 // A mixed-up answer is refused by the library itself (RFC 9207): by a wrong iss
 // and, as the metadata says that there is one, by none.
 const refused = {};
-for (const [name, change] of Object.entries({
+for (const [name, change] of Object.entries(settings.jarm ? {} : {
   wrongIss: (url) => url.searchParams.set('iss', 'https://attacker.example'),
   noIss: (url) => url.searchParams.delete('iss'),
 })) {
@@ -39,20 +51,20 @@ for (const [name, change] of Object.entries({
   refused[name] = await client.authorizationCodeGrant(config, url, checks).then(() => '', (err) => err.message + ' ' + (err.cause?.message ?? ''));
 }
 
-const tokens = await client.authorizationCodeGrant(config, callback, checks);
+const tokens = await client.authorizationCodeGrant(config, callback, checks, undefined, options);
 const claims = tokens.claims();
-const renewed = await client.refreshTokenGrant(config, tokens.refresh_token);
-const userinfo = await client.fetchUserInfo(config, renewed.access_token, claims.sub);
+const renewed = await client.refreshTokenGrant(config, tokens.refresh_token, undefined, options);
+const userinfo = await client.fetchUserInfo(config, renewed.access_token, claims.sub, options);
 const result = {
-  refused, claims, userinfo, scope: tokens.scope, expiresIn: tokens.expiresIn(),
+  refused, claims, userinfo, tokenType: renewed.token_type, scope: tokens.scope, expiresIn: tokens.expiresIn(),
   renewedSub: renewed.claims().sub, rotated: renewed.refresh_token !== tokens.refresh_token,
 };
 if (settings.method !== 'none') {
   result.introspected = await client.tokenIntrospection(config, renewed.access_token);
 }
 await client.tokenRevocation(config, renewed.refresh_token);
-result.afterRevocation = await client.refreshTokenGrant(config, renewed.refresh_token).then(() => 'refreshed', (err) => err.error);
-result.userinfoAfterRevocation = await client.fetchUserInfo(config, renewed.access_token, claims.sub)
+result.afterRevocation = await client.refreshTokenGrant(config, renewed.refresh_token, undefined, options).then(() => 'refreshed', (err) => err.error);
+result.userinfoAfterRevocation = await client.fetchUserInfo(config, renewed.access_token, claims.sub, options)
   .then(() => 'told', (err) => `${err.code} ${err.cause?.[0]?.parameters?.error ?? ''}`);
 const end = await open(client.buildEndSessionUrl(config, {
   id_token_hint: renewed.id_token, post_logout_redirect_uri: settings.postLogoutUri, state: 'bye',
