@@ -92,6 +92,9 @@ type Serve struct {
 
 	Proxies  []netip.Prefix `name:"trusted-proxy" placeholder:"CIDR" help:"Networks whose X-Forwarded-For and X-Forwarded-Host count." example:"10.0.0.0/8" group:"network"`
 	Outgoing []netip.Prefix `name:"outgoing-allow" placeholder:"CIDR" help:"Networks inside that clients' documents may be fetched from, such as 10.0.0.0/8; public ones always may." example:"10.0.0.0/8" group:"network"`
+
+	MetricsListen string `placeholder:"ADDR" help:"Address to serve /metrics on, and /healthz and /readyz, for nobody else to reach (default: they are not served)." example:"127.0.0.1:9090" group:"watch"`
+	OTLPEndpoint  string `name:"otlp-endpoint" placeholder:"URL" help:"Where traces go, by OTLP over HTTP; variables of OpenTelemetry (OTEL_…) say more (default: as they say)." example:"http://127.0.0.1:4318" group:"watch"`
 }
 
 // Public is the public URL, checked.

@@ -19,6 +19,7 @@ func Groups() []kong.Group {
 		{Key: "address", Title: "Address"},
 		{Key: "mail", Title: "Mail"},
 		{Key: "network", Title: "Network"},
+		{Key: "watch", Title: "To be watched"},
 	}
 }
 

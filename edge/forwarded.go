@@ -38,6 +38,9 @@ func peerOf(r *http.Request) netip.Addr {
 	return peer.Addr().Unmap().WithZone("")
 }
 
+// Trusts tells whether a request comes from a trusted proxy.
+func (p Proxies) Trusts(r *http.Request) bool { return p.trust(peerOf(r)) }
+
 func (p Proxies) trust(a netip.Addr) bool {
 	for _, prefix := range p {
 		if a.IsValid() && prefix.Contains(a) {

@@ -31,6 +31,8 @@ type Recorder struct {
 	Log   *slog.Logger
 	Clock func() time.Time
 	Pages *templates.Set
+	// Done, if set, hears of each request once it is answered.
+	Done func(r *http.Request, status int, took time.Duration)
 }
 
 // Record is the middleware; it goes before all others.
@@ -44,9 +46,13 @@ func (rc *Recorder) Record(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", rec.id)
 		defer func() {
 			rc.rescue(sw, r, recover())
+			took := rc.Clock().Sub(began)
 			rc.Log.InfoContext(ctx, "request",
 				"method", r.Method, "path", r.URL.Path, "status", rec.status,
-				"tenant", rec.tenant, "took_ms", float64(rc.Clock().Sub(began).Microseconds())/1000)
+				"tenant", rec.tenant, "took_ms", float64(took.Microseconds())/1000)
+			if rc.Done != nil {
+				rc.Done(r, rec.status, took)
+			}
 		}()
 		next.ServeHTTP(sw, r)
 	})

@@ -69,6 +69,7 @@ func (h *Handler) wrongAnswer(w http.ResponseWriter, v *visit, flow own, given a
 		if given.link != nil {
 			problem = "waiting.problem.link"
 		}
+		h.refused(whyMismatch)
 		return h.writeWaiting(w, v, flow, http.StatusUnprocessableEntity, waitingNotice{problem: problem, left: left})
 	}
 	if err := h.Store.LockFlow(v.ctx(), v.tenant.ID, flow.ID, v.now); err != nil {

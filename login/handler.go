@@ -15,7 +15,7 @@ import (
 	"postern/templates"
 )
 
-// Config is what the login room stands on. All of it is needed.
+// Config is what the login room stands on. All of it is needed, but for the hook.
 type Config struct {
 	// PublicURL is the instance's own, without a trailing slash.
 	PublicURL string
@@ -29,6 +29,8 @@ type Config struct {
 	Pages    *templates.Set
 	Clock    func() time.Time
 	Log      *slog.Logger
+	// OnRefused, if set, hears why an attempt to complete a login came to nothing.
+	OnRefused func(why string)
 }
 
 // Handler serves the pages of a login, for every tenant.
@@ -86,8 +88,8 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Handle("/auth/waiting", h.page(methods{get: h.waiting}))
 	r.Handle("/auth/waiting/state", h.page(methods{get: h.waitingState}))
 	r.Handle("/auth/resend", h.page(methods{post: h.resend}))
-	r.Handle("/auth/code", h.page(methods{post: h.takeCode}))
-	r.Handle("/auth/verify", h.page(methods{get: h.showLink, post: h.takeLink}))
+	r.Handle("/auth/code", h.page(methods{post: h.attempted(h.takeCode)}))
+	r.Handle("/auth/verify", h.page(methods{get: h.showLink, post: h.attempted(h.takeLink)}))
 	r.Handle("/auth/finish", h.page(methods{post: h.finish}))
 	r.Handle("/auth/consent", h.page(methods{get: h.askConsent, post: h.takeConsent}))
 	r.Handle("/auth/consent/cancel", h.page(methods{post: h.cancelConsent}))

@@ -44,6 +44,7 @@ const (
 	RefusedNotAllowed  = "not_allowed"
 	RefusedLocked      = "locked"
 	RefusedUnavailable = "unavailable"
+	RefusedReplaced    = "replaced"
 )
 
 // What becomes of mails, by each attempt.
@@ -73,7 +74,7 @@ func New(vitals Vitals) *Metrics {
 	r.MustRegister(m.started)
 	m.completed = counters(r, "postern_logins_completed_total", "Logins completed, by what was used.", "by", ByLink, ByCode)
 	m.refused = counters(r, "postern_logins_refused_total", "Attempts to complete a login that were refused, by reason.", "reason",
-		RefusedUsed, RefusedExpired, RefusedUnknown, RefusedMismatch, RefusedNotAllowed, RefusedLocked, RefusedUnavailable)
+		RefusedUsed, RefusedExpired, RefusedUnknown, RefusedMismatch, RefusedNotAllowed, RefusedLocked, RefusedReplaced, RefusedUnavailable)
 	m.mails = counters(r, "postern_mails_total", "Attempts to send a mail, by outcome; dropped are those that policy or a limit withholds.", "outcome",
 		MailSent, MailFailed, MailUnknown, MailDropped, MailRetried)
 	m.limits = counters(r, "postern_limits_hit_total", "Requests that were over a limit, by rule.", "rule",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -34,13 +35,21 @@ func TracingAsked(getenv func(string) string) bool {
 	return getenv("OTEL_EXPORTER_OTLP_ENDPOINT") != "" || getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") != ""
 }
 
-// TracerFromEnvironment gives a tracer that exports by OTLP over HTTP as the
-// OTEL_* variables say, or nil where none of them names an endpoint.
-func TracerFromEnvironment(ctx context.Context) (*Tracer, error) {
-	if !TracingAsked(os.Getenv) {
+// OpenTracer gives a tracer that exports by OTLP over HTTP to an endpoint such
+// as http://127.0.0.1:4318, and else as the OTEL_* variables say; nil where
+// neither names one.
+func OpenTracer(ctx context.Context, endpoint string) (*Tracer, error) {
+	var options []otlptracehttp.Option
+	switch u, err := url.Parse(endpoint); {
+	case endpoint == "" && !TracingAsked(os.Getenv):
 		return nil, nil //nolint:nilnil // a nil Tracer is one that makes no spans
+	case endpoint == "":
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		return nil, fmt.Errorf("traces to %q: use a URL such as http://127.0.0.1:4318", endpoint)
+	default:
+		options = append(options, otlptracehttp.WithEndpointURL(u.JoinPath("v1/traces").String()))
 	}
-	exporter, err := otlptracehttp.New(ctx)
+	exporter, err := otlptracehttp.New(ctx, options...)
 	if err != nil {
 		return nil, fmt.Errorf("traces: %w; look at OTEL_EXPORTER_OTLP_ENDPOINT", err)
 	}

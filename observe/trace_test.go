@@ -87,32 +87,42 @@ func TestTracesGoOutOnlyWhereTheEnvironmentSaysSo(t *testing.T) {
 	}
 }
 
-// A collector over HTTP gets what the environment's variables send there.
+// A collector over HTTP gets what the flag or the environment sends there.
 func TestTracesReachACollector(t *testing.T) {
 	got := make(chan string, 8)
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		got <- r.Method + " " + r.URL.Path + " " + r.Header.Get("Content-Type")
 	}))
 	defer collector.Close()
-	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL)
-	tracer, err := observe.TracerFromEnvironment(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	for _, c := range []struct{ variable, endpoint string }{{collector.URL, ""}, {"", collector.URL}, {"http://127.0.0.1:1", collector.URL + "/"}} {
+		t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", c.variable)
+		tracer, err := observe.OpenTracer(t.Context(), c.endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, step := tracer.Step(t.Context(), "mail.send")
+		step.End(false)
+		if err := tracer.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if first := <-got; first != "POST /v1/traces application/x-protobuf" {
+			t.Errorf("%+v: the collector got %q", c, first)
+		}
 	}
-	_, step := tracer.Step(t.Context(), "mail.send")
-	step.End(false)
-	if err := tracer.Close(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if first := <-got; first != "POST /v1/traces application/x-protobuf" {
-		t.Errorf("the collector got %q", first)
+}
+
+func TestEndpointsThatAreNone(t *testing.T) {
+	for _, endpoint := range []string{"127.0.0.1:4318", "ftp://a.example", "http://", "%"} {
+		if tracer, err := observe.OpenTracer(t.Context(), endpoint); err == nil {
+			t.Errorf("%q: %v", endpoint, tracer)
+		}
 	}
 }
 
 func TestWithoutAnEndpointThereIsNoTracer(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 	t.Setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "")
-	tracer, err := observe.TracerFromEnvironment(t.Context())
+	tracer, err := observe.OpenTracer(t.Context(), "")
 	if tracer != nil || err != nil {
 		t.Errorf("%v, %v", tracer, err)
 	}

@@ -32,6 +32,10 @@ type Store interface {
 	// idp.TombstoneLife. A grant may stay for the rest of its last day, a counter
 	// for that of its last hour. Audit events stay.
 	Sweep(ctx context.Context, now time.Time, most int) (int, error)
+	// Vitals reads how the instance does at now, over all tenants.
+	Vitals(ctx context.Context, now time.Time) (idp.Vitals, error)
+	// Connections tells of the connections to the database, without asking it.
+	Connections() idp.Connections
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
 	Close() error

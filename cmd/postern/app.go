@@ -13,6 +13,7 @@ import (
 	"postern/limit"
 	"postern/login"
 	"postern/mail"
+	"postern/observe"
 	"postern/op"
 	"postern/storage"
 	"postern/templates"
@@ -30,6 +31,10 @@ type settings struct {
 	onSent   func(mail.Message)
 	// outgoing are networks that clients' documents may be fetched from, beside the public ones.
 	outgoing []netip.Prefix
+	// measured: the app counts what happens.
+	measured bool
+	// tracer, if not nil, follows requests and mails through their steps.
+	tracer *observe.Tracer
 }
 
 // app is the running provider: the rooms, wired.
@@ -45,7 +50,10 @@ type app struct {
 	worker   *mail.Worker
 	router   *mail.Router
 	janitor  *storage.Janitor
+	metrics  *observe.Metrics // nil: nobody asks for them
 	stopping stopping
+	// certificate is the server's own, if it has one.
+	certificate *certificate
 }
 
 // cacheLife bounds how long a change by another process goes unseen.
@@ -57,13 +65,26 @@ func newApp(term *terminal, store storage.Store, s settings) (*app, error) {
 		return nil, err
 	}
 	a := &app{settings: s, term: term, pages: pages}
-	a.store = storage.Cached(store, cacheLife, term.clock)
+	a.observe(store)
 	a.guard = &edge.Guard{Tenants: a.store, PublicURL: s.public, Pages: pages, Log: term.log}
 	a.janitor = &storage.Janitor{Store: a.store, Every: time.Minute, Clock: term.clock, Log: term.log}
 	if a.worker, err = a.newWorker(); err != nil {
 		return nil, err
 	}
 	return a, a.wireRooms()
+}
+
+// observe puts what is watched between the rooms and the store, and nothing
+// where nobody watches.
+func (a *app) observe(store storage.Store) {
+	if a.tracer != nil {
+		store = tracedStore{store, a.tracer}
+	}
+	a.store = storage.Cached(store, cacheLife, a.term.clock)
+	if a.measured {
+		a.metrics = observe.New(a.vitals)
+		a.store = countedStore{a.store, a.metrics}
+	}
 }
 
 func (a *app) newWorker() (*mail.Worker, error) {
@@ -81,6 +102,9 @@ func (a *app) newWorker() (*mail.Worker, error) {
 	if a.mailbox != nil {
 		transport = mail.Tee{Transport: a.router, Mailbox: a.mailbox}
 	}
+	if a.tracer != nil {
+		transport = tracedTransport{transport, a.tracer}
+	}
 	return mail.NewWorker(mail.Config{
 		Store: a.store, Transport: transport, Templates: a.pages, PublicURL: a.public.String(),
 		From: a.from, Clock: a.term.clock, Log: a.term.log, OnSent: a.onSent,
@@ -97,8 +121,9 @@ func (a *app) wireRooms() error {
 	store := documented{a.store, &op.Documents{Registered: a.store, Fetcher: fetcher, Limits: limiter, Clock: a.term.clock}}
 	var err error
 	a.login, err = login.New(login.Config{
-		PublicURL: public, Store: store, Sealer: a.box, Limits: limiter, Courier: a.worker, Sessions: sessions,
+		PublicURL: public, Store: store, Sealer: a.box, Limits: a.counted(limiter), Courier: a.worker, Sessions: sessions,
 		Responder: op.NewResponder(public, ring, a.term.clock), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
+		OnRefused: a.metrics.LoginRefused,
 	})
 	if err != nil {
 		return err

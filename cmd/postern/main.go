@@ -20,6 +20,7 @@ import (
 
 	"postern/config"
 	"postern/edge"
+	"postern/observe"
 )
 
 func main() {
@@ -112,7 +113,7 @@ func newLog(stderr io.Writer, level, command string) *slog.Logger {
 	if asked.UnmarshalText([]byte(level)) == nil {
 		options.Level = asked
 	}
-	return slog.New(edge.LogHandler{Handler: slog.NewJSONHandler(stderr, options)})
+	return slog.New(edge.LogHandler{Handler: slog.NewJSONHandler(stderr, options), TraceID: observe.ID})
 }
 
 func exitCode(stderr io.Writer, err error) int {

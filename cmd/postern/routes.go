@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -10,10 +11,9 @@ import (
 
 // routes lays out what is where. Every issuer's paths are the same, below its base.
 func (a *app) routes(also func(chi.Router)) http.Handler {
-	recorder := &edge.Recorder{Log: a.term.log, Clock: a.term.clock, Pages: a.pages}
 	r := chi.NewRouter()
 	unheeded := &edge.Unheeded{Trusted: a.proxies, Log: a.term.log}
-	r.Use(recorder.Record, unheeded.Watch, edge.Proxies(a.proxies).Resolve, capBody)
+	r.Use(a.trace, a.recorder().Record, unheeded.Watch, edge.Proxies(a.proxies).Resolve, capBody)
 	r.NotFound(a.guard.NotFound)
 	r.MethodNotAllowed(a.guard.MethodNotAllowed)
 	r.Get("/healthz", a.healthz)
@@ -52,16 +52,32 @@ func (a *app) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.St
 
 // readyz tells whether requests can be served now.
 func (a *app) readyz(w http.ResponseWriter, r *http.Request) {
-	if a.stopping.Load() {
-		plain(w, http.StatusServiceUnavailable, "stopping\n")
-		return
-	}
-	if err := a.store.Ping(r.Context()); err != nil {
-		a.term.log.WarnContext(r.Context(), "not ready", "error", err)
-		plain(w, http.StatusServiceUnavailable, "database does not answer\n")
+	if why := a.notReady(r.Context()); why != "" {
+		plain(w, http.StatusServiceUnavailable, why+"\n")
 		return
 	}
 	plain(w, http.StatusOK, "ready\n")
+}
+
+// notReady says why no requests are wanted, or nothing if they are.
+func (a *app) notReady(ctx context.Context) string {
+	if a.stopping.Load() {
+		return "stopping"
+	}
+	if err := a.store.Ping(ctx); err != nil {
+		a.term.log.WarnContext(ctx, "not ready", "error", err)
+		return "database does not answer"
+	}
+	return ""
+}
+
+// watched is what the operator's own listener serves.
+func (a *app) watched() http.Handler {
+	r := chi.NewRouter()
+	r.Get("/metrics", a.metrics.Handler().ServeHTTP)
+	r.Get("/healthz", a.healthz)
+	r.Get("/readyz", a.readyz)
+	return r
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

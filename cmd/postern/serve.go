@@ -10,6 +10,7 @@ import (
 	"postern/idp"
 	"postern/limit"
 	"postern/mail"
+	"postern/observe"
 )
 
 type serveCmd struct{ config.Serve }
@@ -20,6 +21,10 @@ func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) e
 	if err != nil {
 		return err
 	}
+	if s.tracer, err = observe.OpenTracer(ctx, c.OTLPEndpoint); err != nil {
+		return usage("--otlp-endpoint: %w", err)
+	}
+	defer func() { _ = s.tracer.Close(context.WithoutCancel(ctx)) }() // what is lost is traces
 	store, box, err := openSealed(ctx, in)
 	if err != nil {
 		return err
@@ -41,16 +46,19 @@ func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) e
 }
 
 func (c serveCmd) front(ctx context.Context, a *app) (front, error) {
-	own, err := loadCertificate(c.TLSCert, c.TLSKey, a.term.log)
-	if err != nil {
+	f := front{handler: a.routes(nil), delay: c.DrainDelay}
+	var err error
+	if a.certificate, err = loadCertificate(c.TLSCert, c.TLSKey, a.term.log); err != nil {
 		return front{}, err
 	}
-	own.check(ctx, a.public.Hostname(), a.term.clock())
-	l, err := listen(ctx, "--listen", c.Listen)
-	if err != nil {
+	a.certificate.check(ctx, a.public.Hostname(), a.term.clock())
+	if f.listener, err = listen(ctx, "--listen", c.Listen); err != nil {
 		return front{}, err
 	}
-	return front{listener: l, handler: a.routes(nil), certificate: own, delay: c.DrainDelay}, nil
+	if c.MetricsListen != "" {
+		f.metrics, err = listen(ctx, "--metrics-listen", c.MetricsListen)
+	}
+	return f, err
 }
 
 func (c serveCmd) settings() (settings, error) {
@@ -68,6 +76,6 @@ func (c serveCmd) settings() (settings, error) {
 	}
 	return settings{
 		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), accounts: accounts,
-		from: idp.MailFrom{Address: from},
+		from: idp.MailFrom{Address: from}, measured: c.MetricsListen != "",
 	}, nil
 }

@@ -27,8 +27,8 @@ const (
 type front struct {
 	listener net.Listener
 	handler  http.Handler
-	// certificate to serve https with; nil serves http, for loopback and behind a proxy.
-	certificate *certificate
+	// metrics, if not nil, is where the operator looks.
+	metrics net.Listener
 	// delay is how long to serve on once asked to stop.
 	delay time.Duration
 }
@@ -65,12 +65,17 @@ func (a *app) run(ctx context.Context, f front, ready func()) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stopWork()
-	for _, job := range []func(context.Context){a.worker.Run, a.router.Run, a.janitor.Run, a.logouts.Run, f.certificate.watch} {
+	for _, job := range []func(context.Context){a.worker.Run, a.router.Run, a.janitor.Run, a.logouts.Run, a.certificate.watch} {
 		background.Go(func() { job(work) })
 	}
 	server := newServer(ctx, a.stopping.announce(f.handler))
-	failed := make(chan error, 1)
-	go func() { failed <- f.serve(server) }()
+	failed := make(chan error, 2)
+	go func() { failed <- a.serve(server, f.listener) }()
+	if f.metrics != nil {
+		own := newServer(ctx, a.watched())
+		go func() { failed <- serveUntilClosed(own.Serve(f.metrics)) }()
+		defer own.Close()
+	}
 	ready()
 	select {
 	case err := <-failed:
@@ -99,15 +104,18 @@ func newServer(ctx context.Context, h http.Handler) *http.Server {
 	}
 }
 
-// serve ends with an error only if it was not asked to.
-func (f front) serve(server *http.Server) error {
-	var err error
-	if f.certificate == nil {
-		err = server.Serve(f.listener)
-	} else {
-		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: f.certificate.get}
-		err = server.ServeTLS(f.listener, "", "")
+// serve serves https with a certificate of its own, else http, for loopback and
+// behind a proxy.
+func (a *app) serve(server *http.Server, l net.Listener) error {
+	if a.certificate == nil {
+		return serveUntilClosed(server.Serve(l))
 	}
+	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.certificate.get}
+	return serveUntilClosed(server.ServeTLS(l, "", ""))
+}
+
+// serveUntilClosed makes an error only of an end that nobody asked for.
+func serveUntilClosed(err error) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

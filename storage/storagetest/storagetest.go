@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"keys":     keyCases,
 		"limits":   limitCases,
 		"sweep":    sweepCases,
+		"vitals":   vitalCases,
 		"islands":  islandCases,
 		"store":    storeCases,
 	}
