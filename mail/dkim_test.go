@@ -1,11 +1,8 @@
 package mail_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"log/slog"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -13,25 +10,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"postern/mail"
+	"postern/mail/mailtest"
 )
 
-// readMail is what testdata/read_mail.py makes of a mail.
-type readMail struct {
-	Headers    map[string][]string
-	Parts      map[string]string
-	Type       string
-	Defects    []string
-	Signatures []signature
-}
-
-type signature struct {
-	Good                                 bool
-	Domain, Selector, Algorithm, Headers string
-}
-
-// read gives a mail to another language's parser and verifier. Debian's Python
-// has dkimpy (python3-dkim).
-func read(t *testing.T, raw string, keys ...mail.DKIMKey) readMail {
+// read gives a mail to another language's parser and verifier.
+func read(t *testing.T, raw string, keys ...mail.DKIMKey) mailtest.Mail {
 	t.Helper()
 	records := map[string]string{}
 	for _, k := range keys {
@@ -41,21 +24,7 @@ func read(t *testing.T, raw string, keys ...mail.DKIMKey) readMail {
 		}
 		records[name] = text
 	}
-	given, err := json.Marshal(map[string]any{"mail": raw, "records": records})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out, complaint bytes.Buffer
-	python := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/read_mail.py")
-	python.Stdin, python.Stdout, python.Stderr = bytes.NewReader(given), &out, &complaint
-	if err := python.Run(); err != nil {
-		t.Fatalf("Python: %v (apt-get install python3-dkim)\n%s", err, &complaint)
-	}
-	var m readMail
-	if err := json.Unmarshal(out.Bytes(), &m); err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return mailtest.Read(t, raw, records)
 }
 
 func dkimKey(t *testing.T, domain, selector string, algorithm mail.KeyAlgorithm) mail.DKIMKey {
@@ -77,17 +46,17 @@ func TestMailsAreSignedAndVerify(t *testing.T) {
 		keys   []mail.DKIMKey
 		sender string
 		ses    bool
-		want   []signature
+		want   []mailtest.Signature
 	}{
-		{"RSA", []mail.DKIMKey{rsa}, "login@acme.example", false, []signature{{true, "acme.example", "r1", "rsa-sha256", all}}},
-		{"both, and none of another domain", []mail.DKIMKey{rsa, other, ed25519}, "login@acme.example", false, []signature{
-			{true, "acme.example", "r1", "rsa-sha256", all},
-			{true, "acme.example", "e1", "ed25519-sha256", all},
+		{"RSA", []mail.DKIMKey{rsa}, "login@acme.example", false, []mailtest.Signature{{Good: true, Domain: "acme.example", Selector: "r1", Algorithm: "rsa-sha256", Headers: all}}},
+		{"both, and none of another domain", []mail.DKIMKey{rsa, other, ed25519}, "login@acme.example", false, []mailtest.Signature{
+			{Good: true, Domain: "acme.example", Selector: "r1", Algorithm: "rsa-sha256", Headers: all},
+			{Good: true, Domain: "acme.example", Selector: "e1", Algorithm: "ed25519-sha256", Headers: all},
 		}},
-		{"by the domain above", []mail.DKIMKey{ed25519}, "no-reply@login.acme.example", false, []signature{{true, "acme.example", "e1", "ed25519-sha256", all}}},
-		{"not what ends alike", []mail.DKIMKey{ed25519}, "login@notacme.example", false, []signature{}},
-		{"without what the provider replaces", []mail.DKIMKey{ed25519}, "login@acme.example", true, []signature{
-			{true, "acme.example", "e1", "ed25519-sha256", strings.Replace(all, "Date:Message-ID:", "", 1)},
+		{"by the domain above", []mail.DKIMKey{ed25519}, "no-reply@login.acme.example", false, []mailtest.Signature{{Good: true, Domain: "acme.example", Selector: "e1", Algorithm: "ed25519-sha256", Headers: all}}},
+		{"not what ends alike", []mail.DKIMKey{ed25519}, "login@notacme.example", false, []mailtest.Signature{}},
+		{"without what the provider replaces", []mail.DKIMKey{ed25519}, "login@acme.example", true, []mailtest.Signature{
+			{Good: true, Domain: "acme.example", Selector: "e1", Algorithm: "ed25519-sha256", Headers: strings.Replace(all, "Date:Message-ID:", "", 1)},
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ type RouterConfig struct {
 	Sealer Sealer
 	// Accounts are the instance's as it was started, tried after those in the store.
 	Accounts []Account
-	// Last, if set, takes what no account was found for: the developer's mailbox.
+	// Last, if set, takes mails for which there is no account at all: in development.
 	Last Transport
 	// Helo is the domain to greet with where no sender is known: the instance's.
 	Helo string
@@ -50,7 +50,7 @@ type RouterConfig struct {
 // changes of the instance's.
 type Router struct {
 	RouterConfig
-	started []*line // of the flags, and Last
+	started []*line // of Accounts
 
 	mu       sync.Mutex
 	instance *ways
@@ -80,9 +80,6 @@ func NewRouter(c RouterConfig) (*Router, error) {
 		}
 		r.started = append(r.started, l)
 	}
-	if c.Last != nil {
-		r.started = append(r.started, &line{name: "mailbox", transport: c.Last})
-	}
 	return r, nil
 }
 
@@ -102,6 +99,9 @@ func (r *Router) Send(ctx context.Context, m Message) error {
 		all.signers = [][]*Signer{own.signers, instance.signers}
 	}
 	all.lines = append(all.lines[:len(all.lines):len(all.lines)], r.started...)
+	if len(all.lines) == 0 && r.Last != nil {
+		return r.Last.Send(ctx, m)
+	}
 	return all.send(ctx, m)
 }
 
