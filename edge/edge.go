@@ -11,22 +11,25 @@ import (
 	"net/netip"
 )
 
-type clientKey struct{}
+// arrival is how a request came: from whom, and to which host.
+type arrival struct {
+	client netip.Addr
+	host   string
+}
+
+type arrivalKey struct{}
+
+func arrivalOf(ctx context.Context) arrival {
+	a, _ := ctx.Value(arrivalKey{}).(arrival)
+	return a
+}
 
 // ClientIP is the network address of who sent the request: the peer, or the
 // rightmost untrusted hop where the peer is a trusted proxy. IPv6-mapped
 // addresses are unmapped.
-func ClientIP(ctx context.Context) netip.Addr {
-	a, _ := ctx.Value(clientKey{}).(netip.Addr)
-	return a
-}
+func ClientIP(ctx context.Context) netip.Addr { return arrivalOf(ctx).client }
 
-type hostKey struct{}
-
-func hostOf(ctx context.Context) string {
-	host, _ := ctx.Value(hostKey{}).(string)
-	return host
-}
+func hostOf(ctx context.Context) string { return arrivalOf(ctx).host }
 
 type requestKey struct{}
 

@@ -24,8 +24,7 @@ func (p Proxies) Resolve(next http.Handler) http.Handler {
 				host = forwarded
 			}
 		}
-		ctx := context.WithValue(r.Context(), clientKey{}, client)
-		ctx = context.WithValue(ctx, hostKey{}, host)
+		ctx := context.WithValue(r.Context(), arrivalKey{}, arrival{client, host})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
 }

@@ -19,7 +19,11 @@ type Unheeded struct {
 // Watch is the middleware.
 func (u *Unheeded) Watch(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if peer := peerOf(r); !u.told.Load() && forwarded(r.Header) && u.looksLikeProxy(peer) && u.told.CompareAndSwap(false, true) {
+		if !forwarded(r.Header) || u.told.Load() {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if peer := peerOf(r); u.looksLikeProxy(peer) && u.told.CompareAndSwap(false, true) {
 			u.Log.WarnContext(r.Context(), "a proxy's X-Forwarded headers are not heeded, for it is not trusted: "+
 				"if it is yours, name it with --trusted-proxy, else everybody behind it counts as one",
 				"proxy", peer.String(), "flag", "--trusted-proxy "+network(peer))

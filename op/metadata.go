@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -43,6 +44,7 @@ func (d document) write(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	header.Set("Content-Type", "application/json")
+	header.Set("Content-Length", strconv.Itoa(len(d.body)))
 	w.WriteHeader(http.StatusOK)
 	if r.Method != http.MethodHead {
 		w.Write(d.body) //nolint:errcheck // who asked is gone

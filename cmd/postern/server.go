@@ -61,6 +61,7 @@ func unheard(what string, err error) error {
 // the front's delay, so that balancers notice; and at last requests and mails in
 // flight finish.
 func (a *app) run(ctx context.Context, f front, ready func()) error {
+	collectLess()
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	defer background.Wait()
