@@ -27,6 +27,7 @@ const (
 	EventCodeReuse   EventKind = "grant.code_reused"
 	EventTokenReuse  EventKind = "grant.refresh_token_reused"
 	EventKeyRotated  EventKind = "key.rotated"
+	EventKeyRevoked  EventKind = "key.revoked"
 	EventTenantMade  EventKind = "tenant.created"
 	EventClientMade  EventKind = "client.created"
 	EventClientGone  EventKind = "client.deleted"

@@ -36,8 +36,19 @@ func Migrate(ctx context.Context, url string) error {
 	return b.migrate(ctx)
 }
 
+// Backup writes a copy of an SQLite database, as it is at one moment, into a new
+// file, beside whoever serves from it. PostgreSQL has programs of its own for that.
+func Backup(ctx context.Context, url, path string) error {
+	b, err := parse(url)
+	if err != nil {
+		return err
+	}
+	return b.backup(ctx, path)
+}
+
 // backend is what a URL names.
 type backend interface {
+	backup(ctx context.Context, path string) error
 	open(ctx context.Context) (Store, error)
 	migrate(ctx context.Context) error
 }
@@ -54,7 +65,15 @@ func (c onSQLite) open(ctx context.Context) (Store, error) {
 
 func (c onSQLite) migrate(ctx context.Context) error { return sqlite.Migrate(ctx, sqlite.Config(c)) }
 
+func (c onSQLite) backup(ctx context.Context, path string) error {
+	return sqlite.Backup(ctx, sqlite.Config(c), path)
+}
+
 type onPostgres postgres.Config
+
+func (onPostgres) backup(context.Context, string) error {
+	return errors.New("a PostgreSQL database is backed up by its own means: pg_dump, or base backups with pg_basebackup")
+}
 
 func (c onPostgres) open(ctx context.Context) (Store, error) {
 	store, err := postgres.Open(ctx, postgres.Config(c))

@@ -185,6 +185,9 @@ type Keys interface {
 	AnySigningKey(ctx context.Context) (idp.SigningKey, error)
 	SigningKeys(ctx context.Context, t idp.TenantID, now time.Time) ([]idp.SigningKey, error)
 	AddSigningKey(ctx context.Context, key idp.SigningKey, retireOlder time.Time) error
+	// RetireSigningKey ends a key at now, if it was to last longer, with the audit
+	// event; idp.ErrNotFound where there is none of this id that is not retired.
+	RetireSigningKey(ctx context.Context, t idp.TenantID, kid string, now time.Time) error
 }
 
 // Limits counts hits for all replicas.

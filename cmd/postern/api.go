@@ -77,6 +77,7 @@ func (c apiListCmd) Run(ctx context.Context, term *terminal, in config.Instance)
 type apiDeleteCmd struct {
 	Tenant   string `required:"" help:"Slug of the tenant."`
 	Resource string `arg:"" help:"Its URI."`
+	JSON     bool   `name:"json" help:"JSON on stdout."`
 }
 
 // Run takes the API out: no more tokens are made for it, and those that are out
@@ -90,6 +91,9 @@ func (c apiDeleteCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		t.Settings.APIs = rest
 		if err := store.UpdateTenant(ctx, t); err != nil {
 			return fmt.Errorf("change tenant %s: %w", t.Slug, err)
+		}
+		if c.JSON {
+			return printJSON(term.stdout, map[string]string{"resource": c.Resource})
 		}
 		_, err := fmt.Fprintf(term.stdout, "API %s taken out of tenant %s\n", c.Resource, t.Slug)
 		return err

@@ -88,15 +88,20 @@ func printJSON(w io.Writer, v any) error {
 	return out.Encode(v)
 }
 
-type migrateCmd struct{}
+type migrateCmd struct {
+	JSON bool `name:"json" help:"JSON on stdout."`
+}
 
 // Run brings the schema up.
-func (migrateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+func (c migrateCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	if err := makeFolder(in); err != nil {
 		return err
 	}
 	if err := storage.Migrate(ctx, in.DatabaseURL()); err != nil {
 		return err
+	}
+	if c.JSON {
+		return printJSON(term.stdout, map[string]bool{"up_to_date": true})
 	}
 	_, err := fmt.Fprintln(term.stdout, "schema is up to date")
 	return err

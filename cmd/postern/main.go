@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("An OpenID Provider whose only login is an emailed magic link."),
 		kong.DefaultEnvars(config.Prefix),
 		kong.ExplicitGroups(config.Groups()),
-		kong.Vars{"tenant_settings": tenantSettings},
+		kong.Vars{"tenant_settings": tenantSettings, "client_settings": clientSettings},
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(describe),
@@ -155,6 +155,9 @@ type cli struct {
 		Create clientCreateCmd `cmd:"" help:"Add a client."`
 		Import clientImportCmd `cmd:"" help:"Add or replace clients from a JSON list of RFC 7591 metadata."`
 		List   clientListCmd   `cmd:"" help:"List a tenant's clients."`
+		Show   clientShowCmd   `cmd:"" help:"Show the settings of a client."`
+		Set    clientSetCmd    `cmd:"" help:"Change settings of a client, or its secret."`
+		Delete clientDeleteCmd `cmd:"" help:"Take a client away, and its tokens."`
 		Token  clientTokenCmd  `cmd:"" help:"Make a token with which apps register themselves."`
 	} `cmd:"" help:"Clients: a tenant's apps."`
 	API struct {
@@ -180,11 +183,19 @@ type cli struct {
 		Revoke consentRevokeCmd `cmd:"" help:"Take back what a user has agreed to for an app."`
 	} `cmd:"" help:"Consents: what people let somebody else's apps have."`
 	Key struct {
+		List   keyListCmd   `cmd:"" help:"List a tenant's keys."`
 		Rotate keyRotateCmd `cmd:"" help:"Sign with new keys from the next hour on, or at once."`
+		Revoke keyRevokeCmd `cmd:"" help:"Take a key out of use at once, with all that it signed."`
 	} `cmd:"" help:"A tenant's signing keys."`
 	Mail   mailCommands `cmd:"" help:"Mail: by which servers it goes out, and how it is signed."`
 	Config struct {
 		Example configExampleCmd `cmd:"" help:"Print a commented file with every setting of serve."`
 	} `cmd:"" help:"The settings file."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Audit struct {
+		List auditListCmd `cmd:"" help:"List a tenant's newest events."`
+	} `cmd:"" help:"The audit log: what was done, and by whom."`
+	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database into a file, beside a running server."`
+	Completion completionCmd `cmd:"" help:"Print a script with which the shell completes commands and flags."`
+	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may come next."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }

@@ -60,3 +60,20 @@ func (s *Store) AddSigningKey(ctx context.Context, k idp.SigningKey, retireOlder
 		key(rotated.ID), string(rotated.Kind), rotated.Detail)
 	return exactlyOne(added, err, idp.ErrConflict)
 }
+
+// RetireSigningKey ends a key at now, with the audit event; idp.ErrNotFound
+// where there is none of this id that is not retired.
+func (s *Store) RetireSigningKey(ctx context.Context, t idp.TenantID, kid string, now time.Time) error {
+	const update = `WITH retired AS (
+			UPDATE signing_keys k SET retired_at = $2
+			WHERE k.tenant_id = $1 AND k.kid = $3 AND (k.retired_at IS NULL OR k.retired_at > $2) RETURNING kid
+		), noted AS (
+			INSERT INTO audit_events (` + eventColumns + `)
+			SELECT $1, $4, $2, $5, NULL, '', retired.kid FROM retired
+		)
+		SELECT count(*) FROM retired`
+	revoked := event(t, now, idp.EventKeyRevoked)
+	var retired int64
+	err := s.row(ctx, []any{&retired}, update, named(t), instant(now), kid, key(revoked.ID), string(revoked.Kind))
+	return exactlyOne(retired, err, idp.ErrNotFound)
+}

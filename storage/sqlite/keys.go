@@ -49,6 +49,21 @@ func (s *Store) AddSigningKey(ctx context.Context, key idp.SigningKey, retireOld
 	})
 }
 
+// RetireSigningKey ends a key at now, with the audit event; idp.ErrNotFound
+// where there is none of this id that is not retired.
+func (s *Store) RetireSigningKey(ctx context.Context, t idp.TenantID, kid string, now time.Time) error {
+	const update = `UPDATE signing_keys SET retired_at = ?1 WHERE tenant_id = ?2 AND kid = ?3 AND (retired_at IS NULL OR retired_at > ?1)`
+	return s.change(ctx, func(ctx context.Context, q *statements) error {
+		rows, err := q.exec(ctx, update, micros(now), t, kid)
+		if err := exactlyOne(rows, err, idp.ErrNotFound); err != nil {
+			return err
+		}
+		revoked := event(t, now, idp.EventKeyRevoked)
+		revoked.Detail = kid
+		return note(ctx, q, revoked)
+	})
+}
+
 // insertKey refuses also a generation that came, went and was swept.
 func insertKey(ctx context.Context, q *statements, k idp.SigningKey) error {
 	const insert = `INSERT INTO signing_keys (tenant_id, kid, alg, generation, sealed, public_jwk, created_at, active_from, retired_at)

@@ -32,6 +32,15 @@ var keyCases = cases{
 		w.a.audited(idp.EventKeyRotated, 1)
 	},
 	"older keys of its algorithm retire, and no others": keysRetire,
+	"a key that is revoked is gone at once, and that once": func(w *world) {
+		second := w.a.newKey("second", idp.ES256, 2)
+		w.ok(w.store.AddSigningKey(w.ctx, second, w.now.Add(time.Hour)), "add")
+		w.ok(w.store.RetireSigningKey(w.ctx, w.a.id, w.a.key.KID, w.now), "retire")
+		keysAre(w, w.now, second)
+		w.is(idp.ErrNotFound, w.store.RetireSigningKey(w.ctx, w.a.id, w.a.key.KID, w.now), "retire again")
+		w.is(idp.ErrNotFound, w.store.RetireSigningKey(w.ctx, w.a.id, w.id("none"), w.now), "retire none")
+		w.a.audited(idp.EventKeyRevoked, 1)
+	},
 	"any key is one of those that are there": func(w *world) {
 		got, err := w.store.AnySigningKey(w.ctx)
 		w.ok(err, "any key")

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"postern/config"
+	"postern/idp"
+	"postern/storage"
+)
+
+type auditListCmd struct {
+	Tenant string `required:"" help:"Slug of the tenant."`
+	Most   int    `default:"100" placeholder:"N" help:"How many, the newest first: 1 to 10000."`
+	JSON   bool   `name:"json" help:"JSON on stdout."`
+}
+
+// eventView is how the command line shows an event.
+type eventView struct {
+	At       time.Time     `json:"at"`
+	Kind     idp.EventKind `json:"kind"`
+	UserID   idp.UserID    `json:"user_id,omitempty"`
+	ClientID idp.ClientID  `json:"client_id,omitempty"`
+	Detail   string        `json:"detail,omitempty"`
+}
+
+// Run lists a tenant's newest events.
+func (c auditListCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	if c.Most < 1 || c.Most > most {
+		return usage("--most: 1 to %d", most)
+	}
+	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
+		events, err := store.ListEvents(ctx, t.ID, c.Most)
+		if err != nil {
+			return err
+		}
+		views := make([]eventView, 0, len(events))
+		for _, e := range events {
+			views = append(views, eventView{e.At.UTC(), e.Kind, e.UserID, e.ClientID, e.Detail})
+		}
+		if c.JSON {
+			return printJSON(term.stdout, views)
+		}
+		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
+		for _, v := range views {
+			about := strings.TrimSpace(fmt.Sprintf("%s %s %s", v.UserID, v.ClientID, v.Detail))
+			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.At.Format(time.RFC3339), v.Kind, about)
+		}
+		return table.Flush()
+	})
+}
