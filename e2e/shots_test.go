@@ -86,10 +86,34 @@ func (p photographer) shootLogin(chromium *harness.Chromium) {
 	p.here("dev-account")
 	p.take("used", link)
 	p.take("waiting-done", waiting)
+	p.shootAccount(address)
 	p.take("logout-confirm", metadata(p.t, shared)["end_session_endpoint"].(string))
 	p.tab.Click("form button:not([value=cancel])")
 	p.tab.WaitText("igned out")
 	p.here("signed-out")
+}
+
+// shootAccount moves whoever the tab is signed in as to another address.
+func (p photographer) shootAccount(from string) {
+	p.t.Helper()
+	to := newAddress()
+	p.take("account", shared.Issuer+"/auth/account")
+	p.tab.Type("input[type=email]", from)
+	p.tab.Click(`form[action$="/auth/account"] button`)
+	p.tab.Wait("[role=alert]")
+	p.here("account-same")
+	p.tab.Type("input[type=email]", to)
+	p.tab.Click(`form[action$="/auth/account"] button`)
+	p.tab.Wait("input[name=code]")
+	p.here("waiting-change")
+	link := shared.WaitMail(p.t, to, 1).Link
+	photographer{p.t, harness.NewChromium(p.t).NewTab(), p.dir}.take("verify-elsewhere-change", link)
+	p.take("verify-here-change", link)
+	p.tab.Click(`form[action$="/auth/verify"] button`)
+	p.tab.WaitText(to)
+	p.here("account-changed")
+	shared.WaitMail(p.t, from, 2)
+	p.take("dev-mail-notice", shared.URL+"/dev/mail?to="+from)
 }
 
 func (p photographer) shootOthers(chromium *harness.Chromium, c client) {

@@ -33,6 +33,7 @@ const (
 	EventClientGone  EventKind = "client.deleted"
 	EventUserInvited EventKind = "user.invited"
 	EventUserChanged EventKind = "user.changed"
+	EventAddress     EventKind = "user.address_changed"
 	EventDisabled    EventKind = "user.disabled"
 	EventEnabled     EventKind = "user.enabled"
 	EventSignedOut   EventKind = "user.signed_out" // everywhere, by the operator

@@ -31,6 +31,8 @@ type AuthRequest struct {
 	Pushed string `json:"pushed,omitempty"`
 	// DPoPKey is the thumbprint of the key that has to redeem the code (RFC 9449 §10).
 	DPoPKey string `json:"dpop_jkt,omitempty"`
+	// Change is what the flow is for, where that is no login; only the account page asks so.
+	Change Change `json:"change,omitempty"`
 }
 
 // HasScope tells whether a scope was asked for.

@@ -55,6 +55,8 @@ func (m ClaimedMail) Deliverable() bool {
 	switch {
 	case m.Entry.Withheld, m.Suppressed, m.UserDisabled, m.Flow.State != FlowAsked:
 		return false
+	case m.Flow.Request.Change != ChangeNothing:
+		return true // asked for by somebody who is signed in
 	case m.Tenant.Settings.SignUpOf(m.Flow.Address) == SignUpInvited:
 		return m.UserKnown
 	default:

@@ -118,10 +118,14 @@ func (h *Handler) deny(w http.ResponseWriter, v *visit, c carried) error {
 
 // badAddress shows the page again, with what was typed and what is wrong with it.
 func (h *Handler) badAddress(w http.ResponseWriter, v *visit, c carried) error {
-	typed := v.form.Get("email")
-	typed = strings.ToValidUTF8(typed[:min(len(typed), maxTyped)], "")
-	h.writeLogin(w, v, c, http.StatusUnprocessableEntity, typed, "login.problem.address")
+	h.writeLogin(w, v, c, http.StatusUnprocessableEntity, v.typedAddress(), "login.problem.address")
 	return nil
+}
+
+// typedAddress is what was typed, as far as it is shown again.
+func (v *visit) typedAddress() string {
+	typed := v.form.Get("email")
+	return strings.ToValidUTF8(typed[:min(len(typed), maxTyped)], "")
 }
 
 // start writes the flow and its outbox entry.

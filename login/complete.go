@@ -26,6 +26,8 @@ type completed struct {
 	client idp.Client
 	code   *idp.Credential // nil while no grant is written
 	here   bool
+	// changed is the session that has a new address, where that was asked for.
+	changed idp.SessionID
 }
 
 // complete makes one attempt. The grant is written along with it where nothing
@@ -40,6 +42,15 @@ func (h *Handler) complete(w http.ResponseWriter, v *visit, a attempt) (complete
 		return completed{}, fmt.Errorf("acr: %w", idp.ErrMismatch)
 	}
 	done := completed{client: client, here: a.here}
+	if a.Request.Change != idp.ChangeNothing {
+		session, err := h.change(v, a)
+		if err != nil {
+			return completed{}, err
+		}
+		h.Sessions.remember(w, v.r, a.Address)
+		done.own, done.changed = a.own, session.ID
+		return done, nil
+	}
 	c := h.completion(v, a, acr)
 	if current, _, err := h.Sessions.Current(v.r); err == nil {
 		c.Replaces = current.ID
@@ -141,6 +152,9 @@ func newGrant(v *visit, req idp.AuthRequest) (idp.Grant, idp.Credential) {
 // that waits.
 func (h *Handler) proceed(w http.ResponseWriter, v *visit, done completed) error {
 	switch {
+	case done.changed != "":
+		toChanged(w, v, done.changed)
+		return nil
 	case done.code != nil:
 		return h.Responder.Code(w, v.r, done.Request, done.code.Reveal())
 	case done.here:

@@ -93,6 +93,7 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Handle("/auth/finish", h.page(methods{post: h.finish}))
 	r.Handle("/auth/consent", h.page(methods{get: h.askConsent, post: h.takeConsent}))
 	r.Handle("/auth/consent/cancel", h.page(methods{post: h.cancelConsent}))
+	r.Handle("/auth/account", h.page(methods{get: h.account, post: h.takeNewAddress}))
 	r.Handle("/auth/assets/brand/*", h.BrandAsset())
 }
 

@@ -97,6 +97,14 @@ func missing(err error, key string) error {
 	return err
 }
 
+// startAnew leads to where another address can be typed.
+func (h *Handler) startAnew(v *visit, req idp.AuthRequest) (string, error) {
+	if req.Change != idp.ChangeNothing {
+		return v.at(pathAccount, nil), nil
+	}
+	return h.startAgain(v, req)
+}
+
 // startAgain leads to the address page with the same request, for another
 // address; nowhere once the request is too old, or too long for a URL.
 func (h *Handler) startAgain(v *visit, req idp.AuthRequest) (string, error) {

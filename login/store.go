@@ -45,6 +45,15 @@ type Store interface {
 	// which exactly one wins: idp.ErrNotFound, ErrMismatch (verifier or browser),
 	// ErrExpired, ErrUsed, ErrNotAllowed (sign-up policy, disabled user).
 	CompleteFlow(ctx context.Context, c idp.Completion) (idp.Completed, error)
+	// ChangeAddress consumes the link, finishes the flow, gives the user the
+	// flow's address, ends their other sessions and every grant, locks the flows
+	// that wait for the old address, and queues the notice to it, with the audit
+	// event: idp.ErrNotFound, ErrMismatch (verifier, browser, or not a change of
+	// address), ErrExpired, ErrUsed, ErrNotAllowed (the session is over, or the
+	// user not as they were), ErrConflict (somebody else has the address).
+	ChangeAddress(ctx context.Context, c idp.AddressChange) (idp.User, error)
+	// CreateClient adds a client with its audit event; idp.ErrConflict if the id is taken.
+	CreateClient(ctx context.Context, c idp.Client) error
 	// FinishFlow moves a completed flow to finished and writes the grant, filled
 	// in from flow and session; the first caller wins: idp.ErrNotFound,
 	// ErrExpired, ErrUsed (not completed, or finished before). A grant without an

@@ -96,6 +96,7 @@ func (h *Handler) writeHere(w http.ResponseWriter, v *visit, m mailed) {
 			h.linkField(v, m),
 			h.tokenField(w, v, m.action()),
 		},
+		Change: m.flow.Request.Change != idp.ChangeNothing,
 	})
 }
 
@@ -109,6 +110,7 @@ func (h *Handler) writeElsewhere(w http.ResponseWriter, v *visit, m mailed) {
 	h.write(w, v, http.StatusOK, m.flow.Request.UILocales, true, templates.VerifyElsewhere{
 		Client: m.client.Metadata.Name, Code: code, Asked: m.flow.CreatedAt,
 		Browser: m.flow.Asked.Browser, Network: m.flow.Asked.Network,
+		Change: m.flow.Request.Change != idp.ChangeNothing,
 	})
 }
 

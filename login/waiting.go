@@ -24,6 +24,9 @@ func (h *Handler) waiting(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	switch {
+	case flow.State == idp.FlowFinished && flow.Request.Change != idp.ChangeNothing:
+		toChanged(w, v, flow.SessionID)
+		return nil
 	case flow.State == idp.FlowFinished:
 		return h.writeDone(w, v, flow)
 	case flow.State == idp.FlowLocked:
@@ -48,7 +51,7 @@ func (h *Handler) writeWaiting(w http.ResponseWriter, v *visit, flow own, status
 	if err != nil {
 		return err
 	}
-	start, err := h.startAgain(v, flow.Request)
+	start, err := h.startAnew(v, flow.Request)
 	if err != nil {
 		return err
 	}
@@ -67,6 +70,7 @@ func (h *Handler) writeWaiting(w http.ResponseWriter, v *visit, flow own, status
 		Problem:  notice.problem,
 		Left:     notice.left,
 		StartURL: start,
+		Change:   flow.Request.Change != idp.ChangeNothing,
 	})
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 // Templates gives a mail its words.
 type Templates interface {
 	Mail(locale string, m templates.LoginMail) (templates.Composed, error)
+	Notice(locale string, m templates.NoticeMail) (templates.Composed, error)
 }
 
 // composer makes login mails.
@@ -21,23 +22,10 @@ type composer struct {
 	from      idp.MailFrom // of the instance
 }
 
-// compose makes the mail that carries a link, good for life.
+// compose makes the mail that carries a link, good for life; or, for an address
+// that was replaced, the one that tells so, which carries none.
 func (c composer) compose(claimed idp.ClaimedMail, link idp.Credential, life time.Duration, now time.Time) (Message, error) {
-	address, host, err := c.linkURL(claimed.Tenant, link)
-	if err != nil {
-		return Message{}, err
-	}
-	words, err := c.templates.Mail(claimed.Flow.Locale, templates.LoginMail{
-		Client:  claimed.Client.Metadata.Name,
-		Tenant:  claimed.Tenant.Name,
-		Link:    address,
-		Host:    host,
-		Life:    life,
-		Asked:   claimed.Entry.CreatedAt,
-		Browser: claimed.Flow.Asked.Browser,
-		Network: claimed.Flow.Asked.Network,
-		Brand:   claimed.Tenant.Settings.Brand,
-	})
+	address, words, err := c.words(claimed, link, life)
 	if err != nil {
 		return Message{}, fmt.Errorf("mail: compose: %w", err)
 	}
@@ -59,6 +47,25 @@ func (c composer) compose(claimed idp.ClaimedMail, link idp.Credential, life tim
 		TenantID:  claimed.Tenant.ID,
 		Setup:     claimed.Tenant.Settings.MailSetup,
 	}, nil
+}
+
+// words gives what a mail says, and the link in it.
+func (c composer) words(claimed idp.ClaimedMail, link idp.Credential, life time.Duration) (address string, words templates.Composed, err error) {
+	t, f := claimed.Tenant, claimed.Flow
+	if f.Request.Change == idp.ChangeNotice {
+		words, err = c.templates.Notice(f.Locale, templates.NoticeMail{Tenant: t.Name, At: claimed.Entry.CreatedAt, Brand: t.Settings.Brand})
+		return "", words, err
+	}
+	address, host, err := c.linkURL(t, link)
+	if err != nil {
+		return "", templates.Composed{}, err
+	}
+	words, err = c.templates.Mail(f.Locale, templates.LoginMail{
+		Client: claimed.Client.Metadata.Name, Tenant: t.Name, Link: address, Host: host, Life: life,
+		Asked: claimed.Entry.CreatedAt, Browser: f.Asked.Browser, Network: f.Asked.Network, Brand: t.Settings.Brand,
+		Change: f.Request.Change == idp.ChangeAddress,
+	})
+	return address, words, err
 }
 
 func (c composer) linkURL(t idp.Tenant, link idp.Credential) (address, host string, err error) {

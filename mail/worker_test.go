@@ -22,6 +22,10 @@ import (
 // words makes mails out of what they are given, so that tests can see it.
 type words struct{ err error }
 
+func (w words) Notice(_ string, m templates.NoticeMail) (templates.Composed, error) {
+	return templates.Composed{Subject: "changed", Text: m.Tenant, HTML: m.Tenant}, w.err
+}
+
 func (w words) Mail(locale string, m templates.LoginMail) (templates.Composed, error) {
 	return templates.Composed{
 		Subject: "Sign in to " + m.Client,

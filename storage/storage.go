@@ -122,6 +122,7 @@ type Flows interface {
 	CountAttempt(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) ([]idp.Link, error)
 	LockFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) error
 	CompleteFlow(ctx context.Context, c idp.Completion) (idp.Completed, error)
+	ChangeAddress(ctx context.Context, c idp.AddressChange) (idp.User, error)
 	FinishFlow(ctx context.Context, t idp.TenantID, id idp.FlowID, g idp.Grant, now time.Time) (idp.Completed, error)
 	SaveRequest(ctx context.Context, r idp.StoredRequest) error
 	FindRequest(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error)

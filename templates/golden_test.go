@@ -51,6 +51,17 @@ func TestMailIsAsTheGoldenFilesHaveIt(t *testing.T) {
 			}
 			golden(t, "mail."+locale+".txt", "Subject: "+m.Subject+"\n\n"+m.Text)
 			golden(t, "mail."+locale+".html", m.HTML)
+			change := loginMail()
+			change.Change = true
+			if m, err = set.Mail(locale, change); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "mail_change."+locale+".txt", "Subject: "+m.Subject+"\n\n"+m.Text)
+			if m, err = set.Notice(locale, templates.NoticeMail{Tenant: "Acme", At: asked}); err != nil {
+				t.Fatal(err)
+			}
+			golden(t, "mail_notice."+locale+".txt", "Subject: "+m.Subject+"\n\n"+m.Text)
+			golden(t, "mail_notice."+locale+".html", m.HTML)
 		})
 	}
 }

@@ -10,14 +10,27 @@ import (
 
 // Mail composes the words of a login mail. It holds one link and no picture.
 func (s *Set) Mail(locale string, m LoginMail) (Composed, error) {
-	templates, ok := s.mails[locale]
-	if !ok {
-		locale = s.locales[0]
-		templates = s.mails[locale]
-	}
 	m.Client, m.Tenant = mailName(m.Client), mailName(m.Tenant)
 	m.Browser, m.Network = mailName(m.Browser), mailName(m.Network)
-	subject, err := s.words[locale].say("mail.subject", "client", m.Client)
+	if m.Change {
+		return s.compose(s.mails, locale, m, "mail.change.subject")
+	}
+	return s.compose(s.mails, locale, m, "mail.subject", "client", m.Client)
+}
+
+// Notice composes the words of the mail to an address that was replaced.
+func (s *Set) Notice(locale string, m NoticeMail) (Composed, error) {
+	m.Tenant = mailName(m.Tenant)
+	return s.compose(s.notices, locale, m, "mail.notice.subject")
+}
+
+func (s *Set) compose(from map[string]mailTemplates, locale string, m any, subjectKey string, args ...any) (Composed, error) {
+	templates, ok := from[locale]
+	if !ok {
+		locale = s.locales[0]
+		templates = from[locale]
+	}
+	subject, err := s.words[locale].say(subjectKey, args...)
 	if err != nil {
 		return Composed{}, err
 	}

@@ -70,12 +70,15 @@ type Waiting struct {
 	Left     int    // attempts left, shown with a wrong code
 	// StartURL leads to the login page, for another address; empty if there is no way back.
 	StartURL string
+	// Change: the link confirms a new address, where it would else sign in.
+	Change bool
 }
 
 // VerifyHere is the link opened in the browser that asked: one button, POST to Base/auth/verify.
 type VerifyHere struct {
 	Client, Address string
 	Hidden          []Hidden
+	Change          bool // as in Waiting
 }
 
 // VerifyElsewhere is the link opened in any other browser: the relay code and
@@ -85,6 +88,17 @@ type VerifyElsewhere struct {
 	Code             string // ABCD-EFGH; empty where the client takes no relayed login
 	Asked            time.Time
 	Browser, Network string
+	Change           bool // as in Waiting
+}
+
+// Account is where a person changes their address. Its one form posts email and
+// the hidden fields to Base/auth/account.
+type Account struct {
+	Address string
+	Hidden  []Hidden
+	Email   string // as it was typed, with its Problem
+	Problem string // message key: "account.problem.same" or "login.problem.address"
+	Changed bool   // Address is the new one, just now
 }
 
 // Completed says that the login is done and goes on in the first tab; its one
@@ -150,7 +164,7 @@ type SignedOut struct {
 // Fault is every refusal that has no page of its own. Key names its words:
 // fault.KEY.title and fault.KEY.text in the catalogue: bad_request, bad_client,
 // bad_redirect, forbidden, no_cookie, expired_request, too_many, unavailable,
-// too_large, method, not_found, not_allowed, signed_in, unknown_tenant,
+// too_large, method, not_found, not_allowed, address_taken, signed_in, unknown_tenant,
 // unknown_host and internal, which also speaks for any other key.
 type Fault struct {
 	Key     string
@@ -163,6 +177,7 @@ func (Login) page() string           { return "login" }
 func (Waiting) page() string         { return "waiting" }
 func (VerifyHere) page() string      { return "verify_here" }
 func (VerifyElsewhere) page() string { return "verify_elsewhere" }
+func (Account) page() string         { return "account" }
 func (Completed) page() string       { return "completed" }
 func (Done) page() string            { return "done" }
 func (Over) page() string            { return "over" }
@@ -182,10 +197,22 @@ type LoginMail struct {
 	Browser string
 	Network string
 	Brand   idp.Brand
+	// Change: the link confirms a new address, where it would else sign in.
+	Change bool
+}
+
+// NoticeMail tells an address that its person now has another. It holds no link.
+type NoticeMail struct {
+	Tenant string
+	At     time.Time
+	Brand  idp.Brand
 }
 
 // Colours are those of the mail's button.
 func (m LoginMail) Colours() mailColours { return coloursOf(m.Brand) }
+
+// Colours are those of the mail's mark.
+func (m NoticeMail) Colours() mailColours { return coloursOf(m.Brand) }
 
 // Composed is a mail's words.
 type Composed struct{ Subject, Text, HTML string }

@@ -7,7 +7,7 @@
 //
 //	pages/layout.html    what every page shares; pages/icons.html its drawings
 //	pages/NAME.html      one page: the blocks title and body
-//	mails/login.txt, .html   the mail's two parts
+//	mails/login.txt, .html   the mail's two parts; notice.* those of what is told, without a link
 //	locales/LANG.json    every word, flat, with {named} arguments
 //	assets/              the stylesheet, the script, the mark
 //
@@ -35,6 +35,7 @@ type Set struct {
 	words   map[string]catalogue
 	pages   map[string]map[string]*template.Template // by locale and page
 	mails   map[string]mailTemplates
+	notices map[string]mailTemplates
 	assets  map[string]asset // by hashed name
 }
 
@@ -54,17 +55,21 @@ func New() (*Set, error) {
 		return nil, err
 	}
 	s := &Set{
-		words:  map[string]catalogue{},
-		pages:  map[string]map[string]*template.Template{},
-		mails:  map[string]mailTemplates{},
-		assets: assets,
+		words:   map[string]catalogue{},
+		pages:   map[string]map[string]*template.Template{},
+		mails:   map[string]mailTemplates{},
+		notices: map[string]mailTemplates{},
+		assets:  assets,
 	}
 	tags := make([]language.Tag, 0, len(catalogues))
 	for _, c := range catalogues {
 		if s.pages[c.locale], err = parsePages(c, hashed); err != nil {
 			return nil, err
 		}
-		if s.mails[c.locale], err = parseMails(c); err != nil {
+		if s.mails[c.locale], err = parseMails(c, "login"); err != nil {
+			return nil, err
+		}
+		if s.notices[c.locale], err = parseMails(c, "notice"); err != nil {
 			return nil, err
 		}
 		tags = append(tags, c.tag)
@@ -109,21 +114,21 @@ func foldAll(c catalogue, page *template.Template, hashed map[string]string) err
 	return nil
 }
 
-func parseMails(c catalogue) (mailTemplates, error) {
-	text, err := texttemplate.New("login.txt").Funcs(c.funcs(nil)).
-		ParseFS(files, "mails/login.txt")
+func parseMails(c catalogue, name string) (mailTemplates, error) {
+	text, err := texttemplate.New(name+".txt").Funcs(c.funcs(nil)).
+		ParseFS(files, "mails/"+name+".txt")
 	if err != nil {
-		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
+		return mailTemplates{}, fmt.Errorf("templates: mail %s: %w", name, err)
 	}
 	if err := c.fold(text.Tree, nil, func(s string) string { return s }); err != nil {
-		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
+		return mailTemplates{}, fmt.Errorf("templates: mail %s: %w", name, err)
 	}
-	html, err := template.New("login.html").Funcs(c.funcs(nil)).ParseFS(files, "mails/login.html")
+	html, err := template.New(name+".html").Funcs(c.funcs(nil)).ParseFS(files, "mails/"+name+".html")
 	if err == nil {
 		err = foldAll(c, html, nil)
 	}
 	if err != nil {
-		return mailTemplates{}, fmt.Errorf("templates: mail: %w", err)
+		return mailTemplates{}, fmt.Errorf("templates: mail %s: %w", name, err)
 	}
 	return mailTemplates{text: text, html: html}, nil
 }
@@ -134,6 +139,7 @@ var bodies = []Body{
 	Waiting{},
 	VerifyHere{},
 	VerifyElsewhere{},
+	Account{},
 	Completed{},
 	Done{},
 	Over{},

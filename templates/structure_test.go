@@ -56,7 +56,11 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 	}}
 	consent := []form{{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel to /t/demo/auth/consent/cancel"}}}
 	logout := []form{{Method: "post", Action: "/t/demo/end_session", Buttons: []string{"Sign out action=agree", "Cancel to /t/demo/end_session/cancel"}}}
+	account := []form{{Method: "post", Action: "/t/demo/auth/account", Fields: []string{"email email"}, Buttons: []string{"Continue"}}}
 	want := map[string][]form{
+		"account":              account,
+		"account_problem":      account,
+		"verify_here_change":   {{Method: "post", Action: "/t/demo/auth/verify", Buttons: []string{"Use this address"}}},
 		"login":                login,
 		"login_about":          login,
 		"login_create":         login,

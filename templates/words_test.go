@@ -140,7 +140,7 @@ func TestNumbersTakeTheFormThatTheirLanguageHas(t *testing.T) {
 // last parts are chosen by the caller.
 var (
 	used     = regexp.MustCompile(`\b(t|parts|say|plural)[ (]"([a-z._]+)"`)
-	families = []string{"fault.", "over.", "scope.", "login.title", "login.lead", "login.create.", "login.select.", "login.problem.", "waiting.problem."}
+	families = []string{"fault.", "over.", "scope.", "login.title", "login.lead", "login.create.", "login.select.", "login.problem.", "waiting.problem.", "account.problem."}
 )
 
 func TestEveryMessageIsUsedAndEveryUsedMessageIsThere(t *testing.T) {
@@ -184,7 +184,7 @@ func TestEveryMessageIsUsedAndEveryUsedMessageIsThere(t *testing.T) {
 func TestEveryFaultHasWordsOfItsOwn(t *testing.T) {
 	keys := []string{
 		"bad_request", "bad_client", "bad_redirect", "forbidden", "no_cookie", "expired_request", "too_many", "unavailable",
-		"too_large", "method", "not_found", "not_allowed", "signed_in", "unknown_tenant", "unknown_host", "internal",
+		"too_large", "method", "not_found", "not_allowed", "address_taken", "signed_in", "unknown_tenant", "unknown_host", "internal",
 	}
 	set := newSet(t)
 	for _, locale := range set.Locales() {

@@ -33,6 +33,7 @@ var something = []struct {
 	{"/userinfo", []string{"access token", "opaque token"}},
 	{"/introspect", []string{"access token", "opaque token", "client secret", "refresh token", "client assertion"}},
 	{"/authorize", []string{"session cookie", "id token as hint", "request that was posted", "stored request that was posted", "pushed request"}},
+	{"/auth/account", []string{"session cookie"}},
 	{"/auth/verify", []string{"link token"}},
 	{"/register", []string{"initial access token"}},
 	{"/register/{client}", []string{"registration token"}},

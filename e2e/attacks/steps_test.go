@@ -116,7 +116,7 @@ func (l *login) link(t *testing.T) string {
 func (l *login) press(t *testing.T, link string) *harness.Page {
 	t.Helper()
 	p := submit(t, l.browser, l.browser.Get(link), "/auth/verify", nil)
-	if isCallback(p) {
+	if isCallback(p) || strings.HasSuffix(p.URL.Path, accountPath) {
 		return p
 	}
 	return submit(t, l.browser, p, "/auth/finish", nil)

@@ -34,17 +34,12 @@ func scanFlow(row scanner) (f idp.Flow, err error) {
 // StartFlow writes a flow and its outbox entry together: asked, and queued, or
 // being sent where the mail leaves at once.
 func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started, err error) {
-	const insert = `INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
-			created_at, expires, next_mail, user_id, session_id, taken)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', 0, ?, ?, ?, '', '', ?)`
 	const query = `SELECT users.disabled IS 0, users.disabled IS 1, suppressions.address IS NOT NULL
 		FROM (SELECT 1) LEFT JOIN users ON users.tenant_id = ?1 AND users.address = ?2
 		LEFT JOIN suppressions ON suppressions.tenant_id = ?1 AND suppressions.address = ?2 AND suppressions.expires > ?3`
 	f := n.Flow
 	err = s.change(ctx, func(ctx context.Context, q *statements) error {
-		_, err := q.exec(ctx, insert, f.TenantID, f.ID, document{f.Request}, f.Address, f.Browser, document{f.Asked},
-			f.Locale, micros(f.CreatedAt), micros(f.Expires), micros(f.NextMail), document{f.Taken})
-		if err != nil {
+		if err := insertFlow(ctx, q, f); err != nil {
 			return err
 		}
 		if err := writeMail(ctx, q, n); err != nil {
@@ -53,6 +48,15 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started
 		return q.row(ctx, query, f.TenantID, f.Address, micros(f.CreatedAt)).Scan(&found.UserKnown, &found.UserDisabled, &found.Suppressed)
 	})
 	return found, err
+}
+
+func insertFlow(ctx context.Context, q *statements, f idp.Flow) error {
+	const insert = `INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
+			created_at, expires, next_mail, user_id, session_id, taken)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', 0, ?, ?, ?, '', '', ?)`
+	_, err := q.exec(ctx, insert, f.TenantID, f.ID, document{f.Request}, f.Address, f.Browser, document{f.Asked},
+		f.Locale, micros(f.CreatedAt), micros(f.Expires), micros(f.NextMail), document{f.Taken})
+	return err
 }
 
 // writeMail writes a new flow's mail: queued, or being sent, with its link.

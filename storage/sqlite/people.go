@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"postern/idp"
@@ -105,15 +104,8 @@ func (s *Store) DeleteUser(ctx context.Context, t idp.TenantID, id idp.UserID, n
 // signOut ends every session and grant of a user, and notes why.
 func signOut(ctx context.Context, q *statements, t idp.TenantID, id idp.UserID, why idp.EventKind, now time.Time) error {
 	const grants = `UPDATE grants SET revoked = 1 WHERE tenant_id = ? AND user_id = ? AND revoked = 0`
-	const sessions = `SELECT session_id FROM sessions WHERE tenant_id = ? AND user_id = ? AND revoked = 0 AND expires > ?`
-	ids, err := list(ctx, q, scanSessionID, sessions, t, id, micros(now))
-	if err != nil {
+	if err := endOtherSessions(ctx, q, t, id, "", now); err != nil {
 		return err
-	}
-	for _, session := range ids {
-		if _, err := revokeSession(ctx, q, t, session, now); err != nil && !errors.Is(err, idp.ErrNotFound) {
-			return err
-		}
 	}
 	if _, err := q.exec(ctx, grants, t, id); err != nil {
 		return err

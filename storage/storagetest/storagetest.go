@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"finish":   finishCases,
 		"logouts":  logoutCases,
 		"people":   peopleCases,
+		"address":  addressCases,
 		"consents": consentCases,
 		"brand":    brandCases,
 		"outbox":   outboxCases,
