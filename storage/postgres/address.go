@@ -78,8 +78,14 @@ func (s *Store) ChangeAddress(ctx context.Context, c idp.AddressChange) (idp.Use
 	verifier := blind(c.Verifier)
 	var a changing
 	into := append([]any{
-		boolColumn{&a.verified}, textTo(&a.outcome), timeColumn{&a.linkExpires}, boolColumn{&a.sameBrowser},
-		boolColumn{&a.isChange}, boolColumn{&a.me}, keyTo(&a.flow.ID), textTo(&a.flow.State), timeColumn{&a.flow.Expires},
+		boolColumn{&a.verified},
+		textTo(&a.outcome),
+		timeColumn{&a.linkExpires},
+		boolColumn{&a.sameBrowser},
+		boolColumn{&a.isChange},
+		boolColumn{&a.me},
+		keyTo(&a.flow.ID), textTo(&a.flow.State),
+		timeColumn{&a.flow.Expires},
 	}, userInto(&a.user)...)
 	err = s.row(ctx, into, changeAddress,
 		named(c.TenantID), named(c.LinkID), verifier.nonce, verifier.want, verifier.of(c.Browser), instant(c.Now),

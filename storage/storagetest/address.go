@@ -14,7 +14,7 @@ var addressCases = cases{
 		completed, err := w.store.CompleteFlow(w.ctx, w.a.completion(other))
 		w.ok(err, "another session")
 		off, _ := w.a.grantFor("offline", offline)
-		l := w.a.proving("change")
+		l := w.a.proving()
 		user, err := w.store.ChangeAddress(w.ctx, w.a.change(l))
 		w.ok(err, "change")
 		want := w.a.user
@@ -43,7 +43,7 @@ var addressCases = cases{
 		w.a.audited(idp.EventAddress, 1)
 	},
 	"the old mailbox is told": func(w *world) {
-		c := w.a.change(w.a.proving("change"))
+		c := w.a.change(w.a.proving())
 		_, err := w.store.ChangeAddress(w.ctx, c)
 		w.ok(err, "change")
 		m, err := w.store.ClaimMail(w.ctx, idp.MailRef{TenantID: w.a.id, ID: c.Notice.Mail.ID}, time.Minute, w.now)
@@ -53,7 +53,7 @@ var addressCases = cases{
 		w.same(true, m.Deliverable(), "deliverable")
 	},
 	"of many at once exactly one wins": func(w *world) {
-		l := w.a.proving("change")
+		l := w.a.proving()
 		_, errs := race(func(int) (idp.User, error) {
 			c := w.a.change(l)
 			c.Notice.Flow.ID, c.Notice.Mail.ID = idp.FlowID(idp.NewID(w.now)), idp.OutboxID(idp.NewID(w.now))
@@ -65,7 +65,7 @@ var addressCases = cases{
 	"an address that somebody else has stays theirs": func(w *world) {
 		other := w.a.newUser("other", elsewhere)
 		w.ok(w.store.InviteUser(w.ctx, other), "invite")
-		l := w.a.proving("change")
+		l := w.a.proving()
 		_, err := w.store.ChangeAddress(w.ctx, w.a.change(l))
 		w.is(idp.ErrConflict, err, "change")
 		unchanged(w)
@@ -84,13 +84,13 @@ var addressCases = cases{
 	"another user's flow is not allowed":                    changeRefusal(idp.ErrNotAllowed, func(c *idp.AddressChange) { c.UserID = "none" }),
 	"an address that is not theirs any more is not changed": changeRefusal(idp.ErrNotAllowed, func(c *idp.AddressChange) { c.From = "before@example.org" }),
 	"a session that is over changes nothing": func(w *world) {
-		l := w.a.proving("change")
+		l := w.a.proving()
 		w.ok(w.store.RevokeSession(w.ctx, w.a.id, w.a.session.ID, w.now), "revoke")
 		_, err := w.store.ChangeAddress(w.ctx, w.a.change(l))
 		w.is(idp.ErrNotAllowed, err, "change")
 	},
 	"the other tenant's link is not there": func(w *world) {
-		c := w.a.change(w.a.proving("change"))
+		c := w.a.change(w.a.proving())
 		c.TenantID = w.b.id
 		_, err := w.store.ChangeAddress(w.ctx, c)
 		w.is(idp.ErrNotFound, err, "change")
@@ -98,9 +98,9 @@ var addressCases = cases{
 }
 
 // proving is a change of address whose mail is out.
-func (s *side) proving(name string) login {
+func (s *side) proving() login {
 	s.w.t.Helper()
-	return s.sendAs(name, func(n *idp.NewFlow) {
+	return s.sendAs("change", func(n *idp.NewFlow) {
 		n.Flow.Address, n.Flow.Request.Change = elsewhere, idp.ChangeAddress
 	})
 }
@@ -116,7 +116,7 @@ func (s *side) change(l login) idp.AddressChange {
 
 func changeRefusal(want error, spoil func(*idp.AddressChange)) func(*world) {
 	return func(w *world) {
-		c := w.a.change(w.a.proving("change"))
+		c := w.a.change(w.a.proving())
 		spoil(&c)
 		_, err := w.store.ChangeAddress(w.ctx, c)
 		w.is(want, err, "change")
