@@ -29,6 +29,8 @@ func (d *desk) start(t *testing.T) {
 // hold holds a hand for the desk's one mail, and writes it as StartFlow does.
 func (d *desk) hold(t *testing.T) (idp.ClaimedMail, *idp.Dispatch) {
 	t.Helper()
+	d.store.mu.Lock()
+	defer d.store.mu.Unlock()
 	m := &d.store.claimed
 	dispatch := d.Hold(m.Tenant, m.Flow, time.Now())
 	if dispatch == nil {
@@ -58,6 +60,7 @@ func TestAMailThatAHandIsHeldForLeavesAtOnceWithItsLink(t *testing.T) {
 			t.Errorf("link:\n%s", diff)
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if diff := cmp.Diff([]string{"sent at 0s"}, d.store.past); diff != "" {
 			t.Error(diff)
 		}
@@ -85,6 +88,7 @@ func TestADispatchHoldsToPolicyAndTime(t *testing.T) {
 				time.Sleep(c.waits)
 				d.Send(m, dispatch)
 				time.Sleep(5 * time.Second)
+				synctest.Wait()
 				if got := strings.Join(d.store.past, ", "); got != c.want {
 					t.Errorf("%q, want %q", got, c.want)
 				}
@@ -109,6 +113,7 @@ func TestADispatchRefusedForNowIsTriedAgain(t *testing.T) {
 		d.start(t)
 		d.Send(d.hold(t))
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if state := d.store.state(); state != idp.OutboxSent || len(d.hand.messages) != 2 || len(d.store.links) != 1 {
 			t.Errorf("%s after %d attempts, %d links made since", state, len(d.hand.messages), len(d.store.links))
 		}

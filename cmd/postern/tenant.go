@@ -34,6 +34,9 @@ type tenantView struct {
 	Documents string `json:"client_documents,omitempty"`
 	Link      string `json:"link_life"`
 	Locale    string `json:"locale,omitempty"`
+	// MailFrom is the sender of its mails, where it is not the instance's.
+	MailFrom     string `json:"mail_from,omitempty"`
+	MailFromName string `json:"mail_from_name,omitempty"`
 	// Domains of addresses that sign-up is open or closed to.
 	Allowed idp.Domains `json:"allowed_domains,omitempty"`
 	Blocked idp.Domains `json:"blocked_domains,omitempty"`
@@ -46,6 +49,7 @@ func viewTenant(t idp.Tenant) tenantView {
 	v := tenantView{
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Host: t.Host, Root: t.Root,
 		SignUp: "open", PKCE: "optional", Link: t.LinkLife().String(), Locale: t.Settings.Locale,
+		MailFrom: string(t.Settings.Mail.Address), MailFromName: t.Settings.Mail.Name,
 		Allowed: t.Settings.AllowedDomains, Blocked: t.Settings.BlockedDomains,
 		Limits: t.Settings.Limits.Texts(), Brand: t.Settings.Brand,
 	}

@@ -47,6 +47,8 @@ func (v tenantView) lines() [][2]string {
 		{"client_documents", v.Documents},
 		{"link_life", v.Link},
 		{"locale", v.Locale},
+		{"mail_from", v.MailFrom},
+		{"mail_from_name", v.MailFromName},
 	}
 	for _, name := range slices.Sorted(maps.Keys(v.Limits)) {
 		lines = append(lines, [2]string{"limit." + name, v.Limits[name]})
