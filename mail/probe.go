@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -81,12 +82,17 @@ func (t Tried) next(a Account) Step {
 	return StepData
 }
 
+// wordsOf says what went wrong without the class that the worker goes by.
 func wordsOf(err error) string {
+	text := err.Error()
+	for _, class := range []error{errUnreachable, ErrLogin, ErrNoMailbox, ErrTemporary, ErrPermanent, ErrUnknown} {
+		text = strings.TrimPrefix(text, class.Error()+": ")
+	}
 	var no *refusal
 	if errors.As(err, &no) && no.words != "" {
-		return no.Error() + ": " + no.words
+		text += ": " + no.words
 	}
-	return err.Error()
+	return text
 }
 
 // hint says in plain words what most often is the matter.

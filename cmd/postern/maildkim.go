@@ -56,7 +56,7 @@ func (c dkimCreateCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		if c.JSON {
 			return printJSON(term.stdout, record)
 		}
-		_, err = fmt.Fprintf(term.stdout, "%s signs mails from %s with it from now on. Publish this record:\n\n%s", d.owner, k.Domain, record.lines())
+		_, err = fmt.Fprintf(term.stdout, "%s signs mails from %s with this key from now on. Publish its record:\n\n%s", d.owner, k.Domain, record.lines())
 		return err
 	})
 }

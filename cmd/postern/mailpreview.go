@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"postern/config"
 	"postern/idp"
@@ -71,7 +72,7 @@ func (c mailPreviewCmd) print(term *terminal, m mail.Message) error {
 			_, err = term.stdout.Write(raw)
 		}
 	default:
-		_, err = fmt.Fprintf(term.stdout, "From: %s <%s>\nTo: %s\nSubject: %s\n\n%s", m.From.Name, m.From.Address, m.To, m.Subject, m.Text)
+		_, err = fmt.Fprintf(term.stdout, "From: %s\nTo: %s\nSubject: %s\n\n%s\n", strings.TrimSpace(m.From.Name+" <"+string(m.From.Address)+">"), m.To, m.Subject, strings.TrimSuffix(m.Text, "\n"))
 	}
 	return err
 }

@@ -155,7 +155,7 @@ func viewTried(a mail.Account, from idp.MailFrom, t mail.Tried) triedView {
 
 func (c mailTestCmd) report(term *terminal, tries []triedView, failed bool) error {
 	if c.JSON {
-		if err := printJSON(term.stdout, map[string]any{"to": c.To, "sent": tries[len(tries)-1].Sent, "tries": tries}); err != nil {
+		if err := printJSON(term.stdout, map[string]any{"to": c.To, "sent": !failed, "tries": tries}); err != nil {
 			return err
 		}
 	} else {
@@ -185,8 +185,11 @@ func (v triedView) print(w io.Writer) {
 	}
 	if len(v.Signed) > 0 {
 		_, _ = fmt.Fprintf(w, "  signed by  %s\n", strings.Join(v.Signed, ", "))
-	} else {
+	} else if v.Sent {
 		_, _ = fmt.Fprintln(w, "  not signed by us: `postern mail dkim create` makes a key, unless the provider signs")
+	}
+	if v.Hint != "" {
+		_, _ = fmt.Fprintf(w, "  perhaps    %s\n", v.Hint)
 	}
 	if v.Sent {
 		_, _ = fmt.Fprintln(w, "  the server took it; whether it reached the mailbox shows there")
