@@ -133,11 +133,11 @@ func (f file) password() string {
 func (file) Validate(*kong.Application) error { return nil }
 
 // Resolve implements kong.Resolver: the file's value for a flag that neither the
-// command line nor the environment has set. A file is for `serve`; of other
-// commands it gives what is the whole instance's.
-func (f file) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+// command line nor the environment has set. A file is for `serve`; other commands
+// take from it what is the whole instance's, and what they name alike.
+func (f file) Resolve(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
 	value, ok := f.values[flag.Name]
-	if !ok || !isSetting(ctx, flag) {
+	if !ok || !isSetting(flag) {
 		return nil, nil //nolint:nilnil // kong's way to say that it is not set
 	}
 	for _, variable := range flag.Envs {
@@ -151,7 +151,6 @@ func (f file) Resolve(ctx *kong.Context, _ *kong.Path, flag *kong.Flag) (any, er
 	return value, nil
 }
 
-// isSetting tells a setting from another command's flag of the same name.
-func isSetting(ctx *kong.Context, flag *kong.Flag) bool {
-	return flag.Group != nil && flag.Group.Key == groupInstance || strings.HasPrefix(ctx.Command(), "serve")
-}
+// isSetting tells a setting from another command's flag of the same name: it is
+// in one of the settings' groups.
+func isSetting(flag *kong.Flag) bool { return flag.Group != nil }

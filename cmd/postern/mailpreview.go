@@ -18,8 +18,8 @@ type mailPreviewCmd struct {
 	Client    string `default:"Shop" placeholder:"NAME" help:"Name of the app that the person signs in to."`
 	To        string `default:"ada@example.com" placeholder:"ADDRESS" help:"Whom it is to."`
 	Format    string `default:"text" enum:"text,html,eml" help:"text or html: that part alone; eml: the whole mail, for a mail program to open."`
-	PublicURL string `name:"public-url" default:"https://login.example.com" placeholder:"URL" help:"Where the link leads, for tenants without a host of their own."`
-	MailFrom  string `name:"mail-from" default:"no-reply@example.com" placeholder:"ADDRESS" help:"Sender, for tenants that have none of their own."`
+	PublicURL string `name:"public-url" default:"https://login.example.com" placeholder:"URL" help:"Where the link leads, for tenants without a host of their own." group:"address"`
+	MailFrom  string `name:"mail-from" default:"no-reply@example.com" placeholder:"ADDRESS" help:"Sender, for tenants that have none of their own." group:"mail"`
 	JSON      bool   `name:"json" help:"JSON on stdout: all of it."`
 }
 

@@ -17,8 +17,8 @@ type mailTestCmd struct {
 	To        string `required:"" placeholder:"ADDRESS" help:"Whom to send the test mail to."`
 	Transport string `placeholder:"NAME" help:"Only by this server."`
 	All       bool   `help:"By each server, rather than until one takes the mail."`
-	SMTP      string `name:"smtp" placeholder:"URL" help:"Servers that serve is started with, tried after those of mail show."`
-	MailFrom  string `name:"mail-from" placeholder:"ADDRESS" help:"Sender that serve is started with."`
+	SMTP      string `name:"smtp" placeholder:"URL" help:"Servers that serve is started with, tried after those of mail show." group:"mail"`
+	MailFrom  string `name:"mail-from" placeholder:"ADDRESS" help:"Sender that serve is started with." group:"mail"`
 	JSON      bool   `name:"json" help:"JSON on stdout."`
 }
 
