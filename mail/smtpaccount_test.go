@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"postern/idp"
 	"postern/mail"
 )
 
@@ -160,4 +161,26 @@ func TestAccountsInARowHaveNamesOfTheirOwn(t *testing.T) {
 	if diff := cmp.Diff([]string{"relay", "sendgrid", "relay-2", "relay-3"}, names); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// FuzzAccountURLs looks for a URL that is taken and makes no sense, or whose
+// refusal quotes the password.
+func FuzzAccountURLs(f *testing.F) {
+	for _, url := range []string{
+		"smtp://ann:hunter2@mail.example", "smtps://ann:hunter2@[2001:db8::1]:465/?auth=login", "gmail://ann:hunter2@relay", "sendgrid://hunter2@",
+		"ses://ann:hunter2@eu-west-1:2587?from=a@b.example", "postmark://hunter2@:465", "relay://ann:hunter2@127.0.0.1?tls=none", "x://:hunter2@%zz",
+	} {
+		f.Add(url)
+	}
+	f.Fuzz(func(t *testing.T, url string) {
+		a, err := mail.ParseAccount(url, inFiles)
+		switch {
+		case err != nil:
+			if strings.Contains(url, "hunter2") && strings.Contains(err.Error(), "hunter2@") {
+				t.Errorf("%q: %v", url, err)
+			}
+		case a.Validate() != nil, a.TLS == mail.NoTLS && !idp.IsLoopback(a.Host), strings.ContainsAny(a.User+string(a.Password), "\r\n\x00"):
+			t.Errorf("%q is taken: %+v", url, a)
+		}
+	})
 }
