@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/sha256"
 	"encoding/base64"
@@ -9,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -58,16 +60,11 @@ func (g *guard) fits(r *http.Request, token string, payload []byte) error {
 	if err := json.Unmarshal(payload, &p); err != nil {
 		return fmt.Errorf("%w: %w", errProof, err)
 	}
-	target, err := url.Parse(p.URL)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errProof, err)
-	}
-	target.RawQuery, target.Fragment = "", ""
 	hash := sha256.Sum256([]byte(token))
 	now := time.Now()
 	age := now.Sub(time.Unix(int64(p.IssuedAt), 0))
 	switch {
-	case p.Method != r.Method || target.String() != g.url+r.URL.Path:
+	case p.Method != r.Method || !same(p.URL, g.url+r.URL.Path):
 		return fmt.Errorf("%w: for another request", errProof)
 	case p.TokenHash != base64.RawURLEncoding.EncodeToString(hash[:]):
 		return fmt.Errorf("%w: for another token", errProof)
@@ -77,6 +74,23 @@ func (g *guard) fits(r *http.Request, token string, payload []byte) error {
 		return fmt.Errorf("%w: without an id, or seen before", errProof)
 	}
 	return nil
+}
+
+// same compares URLs without their queries, in whatever way they are written
+// (RFC 3986 §6.2).
+func same(one, other string) bool {
+	a, err := url.Parse(one)
+	if err != nil {
+		return false
+	}
+	b, err := url.Parse(other)
+	return err == nil && strings.EqualFold(a.Scheme, b.Scheme) && strings.EqualFold(a.Hostname(), b.Hostname()) &&
+		port(a) == port(b) && a.EscapedPath() == b.EscapedPath()
+}
+
+func port(u *url.URL) string {
+	usual := map[string]string{"http": "80", "https": "443"}
+	return cmp.Or(u.Port(), usual[strings.ToLower(u.Scheme)])
 }
 
 // first notes a proof. One process remembers for itself: several of them would
