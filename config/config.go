@@ -53,7 +53,12 @@ type Dev struct {
 	PublicURL string `name:"public-url" placeholder:"URL" help:"Where browsers reach it (default: http:// and the listen address)."`
 	SMTP      string `name:"smtp" placeholder:"URL" help:"Also send the mail for real, such as smtp://127.0.0.1:1025; several URLs, divided by spaces, are tried in this order."`
 	Limits    string `default:"default" enum:"relaxed,default" help:"relaxed: every limit times 10,000, for load tests."`
+
+	Certificates `embed:""`
 }
+
+// Validate checks what no type can.
+func (d Dev) Validate() error { return d.validate(false) }
 
 // Public is the public URL, resolved and checked.
 func (d Dev) Public() (*url.URL, error) {
@@ -95,6 +100,8 @@ type Serve struct {
 
 	MetricsListen string `placeholder:"ADDR" help:"Address to serve /metrics on, and /healthz and /readyz, for nobody else to reach (default: they are not served)." example:"127.0.0.1:9090" group:"watch"`
 	OTLPEndpoint  string `name:"otlp-endpoint" placeholder:"URL" help:"Where traces go, by OTLP over HTTP; variables of OpenTelemetry (OTEL_…) say more (default: as they say)." example:"http://127.0.0.1:4318" group:"watch"`
+
+	Certificates `embed:""`
 }
 
 // Public is the public URL, checked.
@@ -116,7 +123,7 @@ func (s Serve) Validate() error {
 	case s.DrainDelay < 0 || s.DrainDelay > time.Minute:
 		return errors.New("--drain-delay: 0s to 1m")
 	}
-	return nil
+	return s.validate(s.TLSCert != "")
 }
 
 // ParsePublicURL reads an origin: https, or http on loopback.

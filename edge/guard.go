@@ -28,8 +28,10 @@ type Guard struct {
 	Tenants Tenants
 	// PublicURL is the instance's own, without a trailing slash.
 	PublicURL *url.URL
-	Pages     *templates.Set
-	Log       *slog.Logger
+	// CallsURL is where clients with certificates call, nil if nowhere else.
+	CallsURL *url.URL
+	Pages    *templates.Set
+	Log      *slog.Logger
 }
 
 // Path admits requests to tenants at PublicURL/t/{tenant}.
@@ -45,6 +47,19 @@ func (g *Guard) Path(next http.Handler) http.Handler {
 		}
 		g.admit(next, w, r, t, err)
 	})
+}
+
+// Calls admits requests to any tenant at CallsURL/t/{tenant}.
+func (g *Guard) Calls(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t, err := g.Tenants.FindTenantBySlug(r.Context(), chi.URLParam(r, "tenant"))
+		g.admit(next, w, r, t, err)
+	})
+}
+
+// AtCalls tells whether a request came to CallsURL.
+func (g *Guard) AtCalls(r *http.Request) bool {
+	return g.CallsURL != nil && canonicalHost(hostOf(r.Context()), g.CallsURL.Scheme) == canonicalHost(g.CallsURL.Host, g.CallsURL.Scheme)
 }
 
 // Host admits requests to tenants with a host of their own, and to the one at

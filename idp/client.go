@@ -35,6 +35,10 @@ const (
 	AuthPost  AuthMethod = "client_secret_post"
 	// AuthPrivateKey is a JWT signed with the client's own key (RFC 7523 §2.2).
 	AuthPrivateKey AuthMethod = "private_key_jwt"
+	// AuthTLS is a certificate of a trusted authority, AuthSelfSignedTLS one that
+	// the client registered itself, on the connection (RFC 8705 §2).
+	AuthTLS           AuthMethod = "tls_client_auth"
+	AuthSelfSignedTLS AuthMethod = "self_signed_tls_client_auth"
 )
 
 // Grant types (RFC 6749 §4, §6).
@@ -191,7 +195,7 @@ func (c Client) validate() error {
 	if err := m.validateAuth(len(c.Secrets)); err != nil {
 		return err
 	}
-	if err := m.validateKeys(); err != nil {
+	if err := errors.Join(m.validateKeys(), m.validateCertificates()); err != nil {
 		return err
 	}
 	if m.Finish != FinishDefault && m.Finish != FinishLink && m.Finish != FinishWaiting {

@@ -27,8 +27,10 @@ func (m ClientMetadata) validateKeys() error {
 		return errors.New("jwks and jwks_uri exclude each other (RFC 7591 §2)")
 	}
 	if len(m.JWKS) == 0 {
-		if m.JWKSURI == "" && slices.Contains(m.AuthMethods, AuthPrivateKey) {
-			return errors.New("private_key_jwt needs the client's public keys: jwks or jwks_uri")
+		for _, method := range []AuthMethod{AuthPrivateKey, AuthSelfSignedTLS} {
+			if m.JWKSURI == "" && slices.Contains(m.AuthMethods, method) {
+				return fmt.Errorf("%s needs the client's public keys: jwks or jwks_uri", method)
+			}
 		}
 		return nil
 	}

@@ -76,6 +76,9 @@ type ClientMetadata struct {
 
 	RequirePushedRequests bool `json:"require_pushed_authorization_requests,omitempty"` // RFC 9126 §6
 	DPoPBoundTokens       bool `json:"dpop_bound_access_tokens,omitempty"`              // RFC 9449 §5.2
+	// TLSBoundTokens binds tokens to the certificate of the connection (RFC 8705 §3.4).
+	TLSBoundTokens bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	CertificateNames
 }
 
 // SecurityProfile is what a client is held to as a whole.
@@ -107,7 +110,7 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 	}
 	for _, method := range m.AuthMethods {
 		if !slices.Contains(authMethods, method) {
-			return fmt.Errorf("client authentication method %q: none, client_secret_basic, client_secret_post or private_key_jwt", method)
+			return fmt.Errorf("client authentication method %q: none, client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth or self_signed_tls_client_auth", method)
 		}
 	}
 	public, secret := slices.Contains(m.AuthMethods, AuthNone), m.NeedsSecret()
@@ -117,7 +120,7 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 	case secret && (secrets == 0 || secrets > 2):
 		return errors.New("a client with a secret has one, or two while one is replaced")
 	case !secret && secrets > 0:
-		return errors.New("a client that signs with its own key has no secret")
+		return errors.New("a client that proves itself by its own key has no secret")
 	}
 	for _, grantType := range m.GrantTypes {
 		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}, grantType) {
@@ -131,7 +134,7 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 }
 
 // authMethods are all that are known.
-var authMethods = []AuthMethod{AuthNone, AuthBasic, AuthPost, AuthPrivateKey}
+var authMethods = []AuthMethod{AuthNone, AuthBasic, AuthPost, AuthPrivateKey, AuthTLS, AuthSelfSignedTLS}
 
 // NeedsSecret tells whether one of the ways to authenticate is by a secret.
 func (m ClientMetadata) NeedsSecret() bool {

@@ -17,7 +17,11 @@ func (m ClientMetadata) FAPI() bool {
 }
 
 // boundTokens tells whether its tokens are worth nothing without a key.
-func (m ClientMetadata) boundTokens() bool { return m.DPoPBoundTokens }
+func (m ClientMetadata) boundTokens() bool { return m.DPoPBoundTokens || m.TLSBoundTokens }
+
+// profiledMethods are how a client of the profile may prove itself (FAPI 2.0
+// Security Profile §5.3.3.1).
+var profiledMethods = []AuthMethod{AuthPrivateKey, AuthTLS, AuthSelfSignedTLS}
 
 // validateFAPI refuses, of a client of the profile, what the profile forbids
 // (FAPI 2.0 Security Profile §5.3.2, Message Signing §5.3).
@@ -35,8 +39,8 @@ func (m ClientMetadata) validateFAPI() error {
 		return errors.New("profile " + profile + ": with PKCE only")
 	}
 	for _, method := range m.AuthMethods {
-		if method != AuthPrivateKey {
-			return fmt.Errorf("profile %s: a client proves itself by private_key_jwt, not by %s", profile, method)
+		if !slices.Contains(profiledMethods, method) {
+			return fmt.Errorf("profile %s: a client proves itself by private_key_jwt or its certificate, not by %s", profile, method)
 		}
 	}
 	for what, alg := range map[string]Alg{

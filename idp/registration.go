@@ -41,6 +41,8 @@ var registrable = []string{
 	"default_max_age", "require_auth_time", "default_acr_values",
 	"backchannel_logout_uri", "backchannel_logout_session_required", "frontchannel_logout_uri", "frontchannel_logout_session_required",
 	"require_pushed_authorization_requests", "dpop_bound_access_tokens",
+	"tls_client_certificate_bound_access_tokens", "tls_client_auth_subject_dn", "tls_client_auth_san_dns",
+	"tls_client_auth_san_uri", "tls_client_auth_san_ip", "tls_client_auth_san_email",
 	"require_signed_request_object", "authorization_signed_response_alg",
 }
 

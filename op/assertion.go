@@ -150,6 +150,6 @@ func (p *Provider) addressed(ctx context.Context, c idp.Client, raw json.RawMess
 		return false
 	}
 	return aud.has(issuer) || slices.ContainsFunc([]string{pathToken, pathPush, pathIntrospect, pathRevoke}, func(path string) bool {
-		return aud.has(issuer + path)
+		return slices.ContainsFunc(p.bases(idp.TenantOf(ctx)), func(base string) bool { return aud.has(base + path) })
 	})
 }

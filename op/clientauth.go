@@ -88,6 +88,12 @@ func (p *Provider) authenticate(ctx context.Context, header http.Header, given *
 	if err != nil {
 		return idp.Client{}, err
 	}
+	if method == idp.AuthNone && byCertificate(found) {
+		if err := p.proveCertificate(ctx, found); err != nil {
+			return idp.Client{}, invalidClient("client authentication failed").because(err)
+		}
+		return found, nil
+	}
 	proven := proves(found.Secrets, basicSecrets(header, given.ClientSecret)...)
 	if method == idp.AuthNone {
 		proven = true // by what it redeems: PKCE, a refresh token

@@ -33,7 +33,7 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	redemption := idp.Redemption{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(code.ID), Code: code.Secret.Digest(),
 		ClientID: c.ID, RedirectURI: r.RedirectURI, Challenge: challenge, Now: p.clock(),
-		Once: key.noted(), DPoPKey: key.confirmation().JKT, BindTo: boundTo(c, key),
+		Once: key.noted(), DPoPKey: key.confirmation().JKT, BindTo: boundTo(c, confirmation(ctx, c)),
 	}
 	offline := c.AllowsGrant(idp.GrantRefreshToken)
 	if offline {
@@ -46,7 +46,7 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	m := minting{
 		client: c, grant: g, user: user, scope: g.Request.Scope,
 		resource: or(resource, g.Request.Resource), nonce: g.Request.Nonce,
-		confirmation: key.confirmation(),
+		confirmation: confirmation(ctx, c),
 	}
 	if offline && g.Request.Offline() {
 		m.refresh = refresh.Reveal()
@@ -55,12 +55,12 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 }
 
 // boundTo names what a client's refresh tokens are bound to: a public one's to
-// its key, others' by how the client authenticates (RFC 9449 §5).
-func boundTo(c idp.Client, key *proof) string {
+// its key, others' by how the client authenticates (RFC 9449 §5, RFC 8705 §4).
+func boundTo(c idp.Client, to idp.Confirmation) string {
 	if !c.Public() {
 		return ""
 	}
-	return key.confirmation().Name()
+	return to.Name()
 }
 
 // s256 makes the challenge of a verifier (RFC 7636 §4.2).

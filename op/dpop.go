@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,7 +108,7 @@ func (p *Provider) prove(r *http.Request, path, accessToken string) (*proof, err
 	if err := json.Unmarshal(payload, &claims); err != nil {
 		return nil, invalidProof("the DPoP proof holds no claims").because(err)
 	}
-	if err := p.checkProof(r, p.issuer(r)+path, accessToken, claims); err != nil {
+	if err := p.checkProof(r, path, accessToken, claims); err != nil {
 		return nil, err
 	}
 	thumbprint, err := header.JSONWebKey.Thumbprint(crypto.SHA256)
@@ -122,14 +123,15 @@ func (p *Provider) prove(r *http.Request, path, accessToken string) (*proof, err
 
 // checkProof holds a proof to the request that it came with (RFC 9449 §4.3). The
 // nonce comes last: all else must be right before there is a new one to try with.
-func (p *Provider) checkProof(r *http.Request, endpoint, accessToken string, claims proofClaims) error {
+func (p *Provider) checkProof(r *http.Request, path, accessToken string, claims proofClaims) error {
 	now := p.clock()
+	here := slices.ContainsFunc(p.bases(idp.TenantOf(r.Context())), func(base string) bool { return sameEndpoint(claims.URL, base+path) })
 	switch {
 	case claims.ID == "" || len(claims.ID) > maxJTI:
 		return invalidProof("the DPoP proof has no jti, or too long a one")
 	case claims.Method != r.Method:
 		return invalidProof("htm of the DPoP proof is not this request's method")
-	case !sameEndpoint(claims.URL, endpoint):
+	case !here:
 		return invalidProof("htu of the DPoP proof is not this endpoint")
 	case claims.IssuedAt == nil:
 		return invalidProof("the DPoP proof has no iat")
@@ -195,8 +197,10 @@ func (p *Provider) offerNonce(w http.ResponseWriter, r *http.Request) {
 
 // bound refuses a client whose tokens must be bound to a key that it did not
 // prove, or whose profile forbids the proof's algorithm.
-func bound(c idp.Client, f *proof) error {
+func bound(ctx context.Context, c idp.Client, f *proof) error {
 	switch {
+	case c.Metadata.TLSBoundTokens && certificateThumbprint(ctx) == "":
+		return invalidRequest("this client must call with its certificate")
 	case f == nil && c.Metadata.DPoPBoundTokens:
 		return invalidProof("this client must use DPoP: the proof is missing")
 	case f != nil && !profiled(c, f.alg):

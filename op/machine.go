@@ -36,9 +36,9 @@ func (p *Provider) exchangeCredentials(ctx context.Context, c idp.Client, r *oid
 	if err := p.noteProof(ctx, key); err != nil {
 		return tokenAnswer{}, err
 	}
-	answer := tokenAnswer{TokenType: tokenType(key.confirmation()), ExpiresIn: int64(to.life / time.Second), Scope: strings.Join(slices.Compact(scope), " ")}
+	answer := tokenAnswer{TokenType: tokenType(confirmation(ctx, c)), ExpiresIn: int64(to.life / time.Second), Scope: strings.Join(slices.Compact(scope), " ")}
 	answer.AccessToken, err = p.accessToken(ctx, to, accessClaims{
-		Subject: string(c.ID), ClientID: c.ID, Scope: answer.Scope, Confirmation: confirmed(key.confirmation()),
+		Subject: string(c.ID), ClientID: c.ID, Scope: answer.Scope, Confirmation: confirmed(confirmation(ctx, c)),
 	})
 	return answer, err
 }

@@ -61,6 +61,8 @@ type described struct {
 	fetches   bool // documents of clients
 	registers bool // clients that ask for it
 	documents bool // of clients whose id is where their metadata are
+	mtls      MTLS
+	alias     string // base of the endpoints where certificates are asked for
 }
 
 // key names what differs between tenants.
@@ -77,6 +79,7 @@ func (d described) key() string {
 
 func (d described) metadata() metadata {
 	m := metadataOf(d.issuer, d.locales, d.fetches)
+	m.addCertificates(d.mtls, d.alias)
 	m.ClientDocuments = d.documents
 	if d.registers {
 		m.RegistrationEndpoint = d.issuer + pathRegister
@@ -126,7 +129,9 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
+	tenant := idp.TenantOf(r.Context())
 	doc, err := p.metadata.of(described{
+		mtls: p.mtls, alias: p.bases(tenant)[len(p.bases(tenant))-1],
 		issuer: p.issuer(r), locales: p.pages.Locales(), fetches: p.fetcher != nil,
 		registers: idp.TenantOf(r.Context()).Registers(), documents: idp.TenantOf(r.Context()).Settings.ClientDocuments,
 	})
@@ -140,16 +145,18 @@ func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
 // metadata is the library's document and what it does not know yet.
 type metadata struct {
 	oidc.DiscoveryConfiguration
-	ResponseIssuer  bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
-	RequestObjects  bool     `json:"request_parameter_supported"`
-	PromptsPossible []string `json:"prompt_values_supported"`
-	Locales         []string `json:"ui_locales_supported"`
-	FrontLogout     bool     `json:"frontchannel_logout_supported"` // Front-Channel Logout §3
-	FrontSession    bool     `json:"frontchannel_logout_session_supported"`
-	PushEndpoint    string   `json:"pushed_authorization_request_endpoint"`      // RFC 9126 §5
-	PushRequired    bool     `json:"require_pushed_authorization_requests"`      // of some clients alone
-	ResponseAlgs    []string `json:"authorization_signing_alg_values_supported"` // JARM §3
-	ProofAlgs       []string `json:"dpop_signing_alg_values_supported"`          // RFC 9449 §5.1
+	ResponseIssuer   bool          `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	RequestObjects   bool          `json:"request_parameter_supported"`
+	PromptsPossible  []string      `json:"prompt_values_supported"`
+	Locales          []string      `json:"ui_locales_supported"`
+	FrontLogout      bool          `json:"frontchannel_logout_supported"` // Front-Channel Logout §3
+	FrontSession     bool          `json:"frontchannel_logout_session_supported"`
+	PushEndpoint     string        `json:"pushed_authorization_request_endpoint"`                // RFC 9126 §5
+	PushRequired     bool          `json:"require_pushed_authorization_requests"`                // of some clients alone
+	ResponseAlgs     []string      `json:"authorization_signing_alg_values_supported"`           // JARM §3
+	ProofAlgs        []string      `json:"dpop_signing_alg_values_supported"`                    // RFC 9449 §5.1
+	CertificateBound bool          `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
+	Aliases          *aliasesOfTLS `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705 §5
 	// ClientDocuments is of OAuth Client ID Metadata Document §5.
 	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 }
@@ -210,6 +217,38 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 		PushEndpoint:    issuer + pathPush,
 		ResponseAlgs:    algs,
 		ProofAlgs:       assertions,
+	}
+}
+
+// aliasesOfTLS are endpoints where certificates are asked for.
+type aliasesOfTLS struct {
+	Token      string `json:"token_endpoint"`
+	Userinfo   string `json:"userinfo_endpoint"`
+	Introspect string `json:"introspection_endpoint"`
+	Revoke     string `json:"revocation_endpoint"`
+	Push       string `json:"pushed_authorization_request_endpoint"`
+}
+
+// addCertificates tells what clients can do with certificates.
+func (m *metadata) addCertificates(by MTLS, base string) {
+	if !by.Read {
+		return
+	}
+	m.CertificateBound = true
+	methods := []oidc.AuthMethod{oidc.AuthMethod(idp.AuthSelfSignedTLS)}
+	if by.CAs != nil {
+		methods = append(methods, oidc.AuthMethod(idp.AuthTLS))
+	}
+	for _, list := range []*[]oidc.AuthMethod{
+		&m.TokenEndpointAuthMethodsSupported, &m.RevocationEndpointAuthMethodsSupported, &m.IntrospectionEndpointAuthMethodsSupported,
+	} {
+		*list = append(slices.Clone(*list), methods...)
+	}
+	if by.URL != "" {
+		m.Aliases = &aliasesOfTLS{
+			Token: base + pathToken, Userinfo: base + pathUserinfo, Introspect: base + pathIntrospect,
+			Revoke: base + pathRevoke, Push: base + pathPush,
+		}
 	}
 }
 

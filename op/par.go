@@ -56,7 +56,7 @@ func (p *Provider) push(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := bindTo(&req, client, key); err != nil {
+	if err := bindTo(r.Context(), &req, client, key); err != nil {
 		return err
 	}
 	if err := p.noteProof(r.Context(), key); err != nil {
@@ -85,11 +85,11 @@ func created(w http.ResponseWriter, name idp.Credential) error {
 
 // bindTo makes the key that a client proved the one that has to redeem the code
 // (RFC 9449 §10.1).
-func bindTo(req *idp.AuthRequest, client idp.Client, key *proof) error {
+func bindTo(ctx context.Context, req *idp.AuthRequest, client idp.Client, key *proof) error {
 	if key == nil {
 		return nil
 	}
-	if err := bound(client, key); err != nil {
+	if err := bound(ctx, client, key); err != nil {
 		return err
 	}
 	if req.DPoPKey != "" && req.DPoPKey != key.jkt {

@@ -65,6 +65,9 @@ func keyOf(ctx context.Context, c idp.Confirmation) (*proof, error) {
 	case given.byKey && given.key.jkt != c.JKT:
 		return nil, challenged(invalidProof("the DPoP proof is not by the key of the access token"))
 	}
+	if c.X5T != "" && c.X5T != certificateThumbprint(ctx) {
+		return nil, invalidToken(errors.New("not with the certificate that the token is bound to"))
+	}
 	return given.key, nil
 }
 

@@ -1,6 +1,7 @@
 package op
 
 import (
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -29,9 +30,22 @@ type Config struct {
 	// Fetcher reads clients' keys and request objects; without it those are
 	// refused that are not registered by value.
 	Fetcher Fetcher
-	Pages   *templates.Set
-	Clock   func() time.Time
-	Log     *slog.Logger
+	// MTLS is how clients bring certificates; the zero value is not at all.
+	MTLS  MTLS
+	Pages *templates.Set
+	Clock func() time.Time
+	Log   *slog.Logger
+}
+
+// MTLS is how clients prove themselves by certificates (RFC 8705).
+type MTLS struct {
+	// Read tells that certificates are read, by our own TLS or from a proxy.
+	Read bool
+	// CAs are the authorities of tls_client_auth; without any it is not offered.
+	CAs *x509.CertPool
+	// URL is the origin where certificates are asked for, where that is another
+	// than the instance's; endpoints there lie below /t/ and the tenant's slug.
+	URL string
 }
 
 // Provider serves the OpenID Provider of every tenant.
@@ -43,6 +57,8 @@ type Provider struct {
 	sessions  Sessions
 	limits    Limits
 	fetcher   Fetcher
+	clientCAs *x509.CertPool
+	mtls      MTLS
 	pages     *templates.Set
 	clock     func() time.Time
 	log       *slog.Logger
@@ -81,6 +97,7 @@ func New(c Config) (*Provider, error) {
 	p := &Provider{
 		publicURL: c.PublicURL, store: c.Store, keys: c.Keys, sealer: c.Sealer, sessions: c.Sessions,
 		limits: c.Limits, fetcher: c.Fetcher, pages: c.Pages, clock: c.Clock, log: c.Log,
+		mtls: c.MTLS, clientCAs: c.MTLS.CAs,
 		responder: NewResponder(c.PublicURL, c.Keys, c.Clock),
 	}
 	p.library = zitadel.RegisterServer(&server{Provider: p}, zitadel.Endpoints{
@@ -95,20 +112,35 @@ func New(c Config) (*Provider, error) {
 // Routes puts the endpoints below an issuer's base. A guard in front has put
 // the tenant into the context.
 func (p *Provider) Routes(r chi.Router) {
+	p.Calls(r)
 	r.Handle(pathAuthorize, p.page(p.authorize, http.MethodGet, http.MethodPost))
 	r.Handle(pathEndSession, p.page(p.endSession, http.MethodGet, http.MethodPost))
 	r.Handle(pathStay, p.page(p.stay, http.MethodPost))
-	r.Handle(pathPush, p.call(p.push, http.MethodPost))
-	r.Handle(pathToken, p.call(p.token, http.MethodPost))
-	r.Handle(pathUserinfo, p.call(p.userinfo, http.MethodGet, http.MethodPost))
-	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))
-	r.Handle(pathRevoke, p.call(p.revoke, http.MethodPost))
 	r.Handle(pathJWKS, p.public(p.jwks))
 	r.Handle(pathRegister, p.call(p.register, http.MethodPost))
 	r.Handle(pathRegister+"/{client}", p.call(p.configure, http.MethodGet, http.MethodPut, http.MethodDelete))
 	r.Handle(pathLogo+"/{client}", p.public(p.logo))
 	r.Handle(pathOpenID, p.public(p.describe))
 	r.Handle(pathOAuth, p.public(p.describe))
+}
+
+// Calls puts those endpoints below a base that clients call by themselves. They
+// are what is at the origin for certificates, too.
+func (p *Provider) Calls(r chi.Router) {
+	r.Handle(pathPush, p.call(p.push, http.MethodPost))
+	r.Handle(pathToken, p.call(p.token, http.MethodPost))
+	r.Handle(pathUserinfo, p.call(p.userinfo, http.MethodGet, http.MethodPost))
+	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))
+	r.Handle(pathRevoke, p.call(p.revoke, http.MethodPost))
+}
+
+// bases are the URLs below which a tenant's endpoints may be called.
+func (p *Provider) bases(t idp.Tenant) []string {
+	bases := []string{t.Issuer(p.publicURL)}
+	if p.mtls.URL != "" {
+		bases = append(bases, p.mtls.URL+"/t/"+t.Slug)
+	}
+	return bases
 }
 
 // issuer is the issuer of the request's tenant.

@@ -26,7 +26,7 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	rotated, err := p.store.RotateRefresh(ctx, idp.Rotation{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(presented.ID), ClientID: c.ID,
 		Presented: presented.Secret, Salt: idp.NewSecret(), Now: p.clock(),
-		Once: key.noted(), BoundTo: key.confirmation().Name(), Stay: stay,
+		Once: key.noted(), BoundTo: confirmation(ctx, c).Name(), Stay: stay,
 	})
 	if err != nil {
 		return tokenAnswer{}, grantError(err, bad)
@@ -39,6 +39,6 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	return p.mint(ctx, minting{
 		client: c, grant: rotated.Grant, user: rotated.User, refresh: next.Reveal(),
 		scope:    or(r.Scopes, rotated.Grant.Request.Scope),
-		resource: or(resource, rotated.Grant.Request.Resource), confirmation: key.confirmation(),
+		resource: or(resource, rotated.Grant.Request.Resource), confirmation: confirmation(ctx, c),
 	})
 }

@@ -26,7 +26,7 @@ func (s *server) VerifyClient(ctx context.Context, r *zitadel.Request[zitadel.Cl
 	}
 	callOf(ctx).is(c)
 	if r.Form.Has("grant_type") { // it is tokens that are asked for, not their end
-		if err := bound(c, callOf(ctx).key); err != nil {
+		if err := bound(ctx, c, callOf(ctx).key); err != nil {
 			return nil, callOf(ctx).fails(err)
 		}
 	}

@@ -50,6 +50,8 @@ type world struct {
 	box      *keys.Box
 	ring     *keys.Ring
 	handler  http.Handler
+	bare     http.Handler // as it is, without what a front adds
+	mtls     op.MTLS
 	provider *op.Provider
 	log      *bytes.Buffer
 }
@@ -119,7 +121,7 @@ func (w *world) start() {
 	}
 	config := op.Config{
 		PublicURL: publicURL, Store: w.store, Keys: w.ring, Sealer: w.box, Sessions: w.sessions, Limits: w.limits,
-		Pages: pages, Clock: w.now, Log: slog.New(slog.NewTextHandler(&lockedWriter{to: w.log}, nil)),
+		MTLS: w.mtls, Pages: pages, Clock: w.now, Log: slog.New(slog.NewTextHandler(&lockedWriter{to: w.log}, nil)),
 	}
 	if w.fetches != nil {
 		config.Fetcher = w.fetches
@@ -135,7 +137,7 @@ func (w *world) start() {
 		provider.Routes(r)
 	})
 	r.With(w.guard).Handle("/.well-known/oauth-authorization-server/t/{tenant}", http.HandlerFunc(provider.Metadata))
-	w.handler = r
+	w.bare, w.handler = r, r
 }
 
 type lockedWriter struct {

@@ -23,6 +23,7 @@ import (
 type settings struct {
 	public   *url.URL
 	proxies  []netip.Prefix
+	mtls     mtls
 	rules    limit.Rules
 	from     idp.MailFrom
 	accounts []mail.Account // to send by, beside those in the store
@@ -66,7 +67,7 @@ func newApp(term *terminal, store storage.Store, s settings) (*app, error) {
 	}
 	a := &app{settings: s, term: term, pages: pages}
 	a.observe(store)
-	a.guard = &edge.Guard{Tenants: a.store, PublicURL: s.public, Pages: pages, Log: term.log}
+	a.guard = &edge.Guard{Tenants: a.store, PublicURL: s.public, CallsURL: s.mtls.url, Pages: pages, Log: term.log}
 	a.janitor = &storage.Janitor{Store: a.store, Every: time.Minute, Clock: term.clock, Log: term.log}
 	if a.worker, err = a.newWorker(); err != nil {
 		return nil, err
@@ -131,7 +132,7 @@ func (a *app) wireRooms() error {
 	a.provider, err = op.New(op.Config{
 		PublicURL: public, Store: store, Keys: ring, Sealer: a.box,
 		Sessions: sessions, Limits: limiter, Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
-		Fetcher: fetcher,
+		Fetcher: fetcher, MTLS: a.mtls.provider(),
 	})
 	a.logouts = &op.LogoutSender{Provider: a.provider, Store: a.store, Poster: fetcher}
 	return err

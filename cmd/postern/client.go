@@ -20,7 +20,7 @@ type clientCreateCmd struct {
 	Name         string   `required:"" help:"Name that people see."`
 	RedirectURIs []string `name:"redirect-uri" sep:"none" placeholder:"URI" help:"Where logins end; repeat for several."`
 	Public       bool     `help:"A client that cannot keep a secret: an SPA or an app on a device."`
-	AuthMethod   string   `enum:",none,client_secret_basic,client_secret_post,private_key_jwt" default:"" placeholder:"METHOD" help:"The only way it may authenticate: client_secret_basic, client_secret_post, private_key_jwt or none (default: basic or post)."`
+	AuthMethod   string   `enum:",none,client_secret_basic,client_secret_post,private_key_jwt,tls_client_auth,self_signed_tls_client_auth" default:"" placeholder:"METHOD" help:"The only way it may authenticate: client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none (default: basic or post)."`
 	JWKSFile     string   `name:"jwks-file" type:"path" placeholder:"FILE" help:"JSON Web Key Set with its public keys."`
 	JWKSURI      string   `name:"jwks-uri" placeholder:"URI" help:"Where it keeps its public keys."`
 	PostLogout   []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where sign-outs may end."`

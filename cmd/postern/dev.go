@@ -85,6 +85,9 @@ func (c devCmd) serve(ctx context.Context, term *terminal, store storage.Store, 
 		outgoing: c.OutgoingAllowed(),
 		from:     idp.MailFrom{Address: "postern@demo.invalid", Name: "Postern"}, onSent: printLink(term),
 	}
+	if s.mtls, err = newMTLS(c.Certificates); err != nil {
+		return usage("%w", err)
+	}
 	if c.Limits == "relaxed" {
 		s.rules = limit.Relaxed()
 	}

@@ -74,7 +74,12 @@ func (c serveCmd) settings() (settings, error) {
 	if err != nil {
 		return settings{}, usage("--smtp: %w", err)
 	}
+	clients, err := newMTLS(c.Certificates)
+	if err != nil {
+		return settings{}, usage("%w", err)
+	}
 	return settings{
+		mtls:   clients,
 		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), accounts: accounts,
 		from: idp.MailFrom{Address: from}, measured: c.MetricsListen != "",
 	}, nil

@@ -111,7 +111,7 @@ func (a *app) serve(server *http.Server, l net.Listener) error {
 	if a.certificate == nil {
 		return serveUntilClosed(server.Serve(l))
 	}
-	server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.certificate.get}
+	server.TLSConfig = a.mtls.asking(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: a.certificate.get})
 	return serveUntilClosed(server.ServeTLS(l, "", ""))
 }
 
