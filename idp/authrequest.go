@@ -29,6 +29,9 @@ type AuthRequest struct {
 	ReceivedAt    time.Time `json:"received_at"`
 	// Pushed names the pushed request that this one is, if any (RFC 9126).
 	Pushed string `json:"pushed,omitempty"`
+	// Device names the device's login that this is, if any (RFC 8628); it has no
+	// redirect URI.
+	Device string `json:"device,omitempty"`
 	// DPoPKey is the thumbprint of the key that has to redeem the code (RFC 9449 §10).
 	DPoPKey string `json:"dpop_jkt,omitempty"`
 	// Change is what the flow is for, where that is no login; only the account page asks so.

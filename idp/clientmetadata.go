@@ -123,8 +123,8 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 		return errors.New("a client that proves itself by its own key has no secret")
 	}
 	for _, grantType := range m.GrantTypes {
-		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials}, grantType) {
-			return fmt.Errorf("grant type %q: authorization_code, refresh_token or client_credentials", grantType)
+		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}, grantType) {
+			return fmt.Errorf("grant type %q: authorization_code, refresh_token, client_credentials or %s", grantType, GrantDeviceCode)
 		}
 		if public && grantType == GrantClientCredentials {
 			return errors.New("a public client cannot have the grant type client_credentials")

@@ -19,6 +19,10 @@ var (
 	ErrMismatch = errors.New("does not belong together")
 	// ErrExhausted: no attempt is left.
 	ErrExhausted = errors.New("no attempts left")
+	// ErrPending: nobody has decided yet.
+	ErrPending = errors.New("not decided yet")
+	// ErrTooSoon: it was asked for just now.
+	ErrTooSoon = errors.New("asked too soon")
 	// ErrNotAllowed: the tenant's policy refuses it.
 	ErrNotAllowed = errors.New("not allowed by policy")
 	// ErrUnavailable: the store cannot answer now; a later try may succeed.

@@ -113,6 +113,9 @@ func (h *Handler) cancel(w http.ResponseWriter, v *visit) error {
 }
 
 func (h *Handler) deny(w http.ResponseWriter, v *visit, c carried) error {
+	if c.request.Device != "" {
+		return h.decideDevice(w, v, c.request, idp.Grant{})
+	}
 	return h.Responder.Error(w, v.r, c.request, "access_denied", "The person cancelled the login.")
 }
 

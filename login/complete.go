@@ -114,14 +114,14 @@ func acrOf(req idp.AuthRequest, by idp.CompletedBy) (string, bool) {
 // mayAsk tells whether the person may have to agree before the client is
 // answered; whether they have agreed before is known once it is known who they are.
 func mayAsk(client idp.Client, req idp.AuthRequest) bool {
-	return client.Metadata.ThirdParty || req.HasPrompt("consent")
+	return client.Metadata.ThirdParty || req.HasPrompt("consent") || req.Device != ""
 }
 
-// consentDue tells whether this person is to be asked: by prompt=consent always,
-// and for somebody else's client where it wants more than they agreed to.
+// consentDue tells whether this person is to be asked: by prompt=consent and for
+// a device always, and for somebody else's client where it wants more than they agreed to.
 func (h *Handler) consentDue(v *visit, client idp.Client, req idp.AuthRequest, user idp.User) (bool, error) {
-	if req.HasPrompt("consent") || !client.Metadata.ThirdParty {
-		return req.HasPrompt("consent"), nil
+	if always := req.HasPrompt("consent") || req.Device != ""; always || !client.Metadata.ThirdParty {
+		return always, nil
 	}
 	agreed, err := h.Store.FindConsent(v.ctx(), v.tenant.ID, user.ID, client.ID)
 	if errors.Is(err, idp.ErrNotFound) {

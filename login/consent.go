@@ -81,6 +81,9 @@ func (h *Handler) askConsent(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
+	if a.request.Device != "" {
+		return h.confirmDevice(w, v, a)
+	}
 	h.write(w, v, http.StatusOK, a.request.UILocales, false, templates.Consent{
 		Client: a.client.Metadata.Name, Address: string(a.user.Address), Scopes: a.request.Scope, About: about(v, a.client),
 		Hidden: append(a.fields(), h.tokenField(w, v, a.action())),
@@ -110,6 +113,13 @@ func (h *Handler) cancelConsent(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return err
 	}
+	return h.refuseConsent(w, v, a)
+}
+
+func (h *Handler) refuseConsent(w http.ResponseWriter, v *visit, a asked) error {
+	if a.request.Device != "" {
+		return h.decideDevice(w, v, a.request, idp.Grant{})
+	}
 	return h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
 }
 
@@ -120,7 +130,7 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	if v.form.Get("action") != "agree" {
-		return h.Responder.Error(w, v.r, a.request, "access_denied", "The person did not agree.")
+		return h.refuseConsent(w, v, a)
 	}
 	if err := h.keepClient(v, a.client); err != nil {
 		return err
@@ -129,6 +139,10 @@ func (h *Handler) takeConsent(w http.ResponseWriter, v *visit) error {
 	grant.ClientID, grant.UserID, grant.SessionID = a.client.ID, a.user.ID, a.session.ID
 	grant.Request = a.request
 	grant.AuthTime, grant.ACR, grant.AMR = a.session.AuthTime, a.session.ACR, a.session.AMR
+	if a.request.Device != "" {
+		grant.CodeUsed = true // there is none to redeem: the device has a code of its own
+		return h.decideDevice(w, v, a.request, grant)
+	}
 	consent := idp.Consent{
 		TenantID: v.tenant.ID, UserID: a.user.ID, ClientID: a.client.ID, Scope: a.request.Scope, AgreedAt: v.now,
 	}

@@ -1,7 +1,6 @@
 package login
 
 import (
-	"net/netip"
 	"strings"
 
 	"postern/edge"
@@ -10,7 +9,7 @@ import (
 
 // device is what a person is told of who asked for a login.
 func device(v *visit) idp.Device {
-	return idp.Device{Browser: browserName(v.r.UserAgent()), Network: networkName(edge.ClientIP(v.ctx()))}
+	return idp.Device{Browser: browserName(v.r.UserAgent()), Network: edge.NetworkName(edge.ClientIP(v.ctx()))}
 }
 
 type nameMark struct{ mark, name string }
@@ -57,22 +56,4 @@ func firstMark(marks []nameMark, text string) string {
 		}
 	}
 	return ""
-}
-
-// networkName tells the network, not the address: /24 of IPv4, /48 of IPv6.
-func networkName(a netip.Addr) string {
-	a = a.Unmap()
-	switch {
-	case !a.IsValid():
-		return ""
-	case a.Is4():
-		text := a.String()
-		return text[:strings.LastIndexByte(text, '.')] + ".x"
-	default:
-		prefix, err := a.WithZone("").Prefix(48)
-		if err != nil {
-			return ""
-		}
-		return prefix.String()
-	}
 }

@@ -91,6 +91,7 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Handle("/auth/code", h.page(methods{post: h.attempted(h.takeCode)}))
 	r.Handle("/auth/verify", h.page(methods{get: h.showLink, post: h.attempted(h.takeLink)}))
 	r.Handle("/auth/finish", h.page(methods{post: h.finish}))
+	r.Handle("/auth/device", h.page(methods{get: h.askDevice, post: h.takeDevice}))
 	r.Handle("/auth/consent", h.page(methods{get: h.askConsent, post: h.takeConsent}))
 	r.Handle("/auth/consent/cancel", h.page(methods{post: h.cancelConsent}))
 	r.Handle("/auth/account", h.page(methods{get: h.account, post: h.takeNewAddress}))

@@ -71,7 +71,7 @@ func (h *Handler) clientOf(v *visit, req idp.AuthRequest) (idp.Client, error) {
 	if err != nil {
 		return idp.Client{}, missing(err, "bad_client")
 	}
-	if !client.AllowsRedirect(req.RedirectURI) {
+	if req.Device == "" && !client.AllowsRedirect(req.RedirectURI) {
 		return idp.Client{}, refuse(http.StatusBadRequest, "bad_redirect", nil)
 	}
 	return client, nil

@@ -68,6 +68,14 @@ type Store interface {
 	// Agree adds to what a user has agreed to and writes the grant that stands on
 	// it, on a session already open, with the audit event.
 	Agree(ctx context.Context, c idp.Consent, g idp.Grant) error
+	// FindDevice gives a device's login by its id, FindDeviceByCode by what the
+	// person has typed, or idp.ErrNotFound; also an expired one.
+	FindDevice(ctx context.Context, t idp.TenantID, id string) (idp.DeviceLogin, error)
+	FindDeviceByCode(ctx context.Context, t idp.TenantID, code idp.Digest) (idp.DeviceLogin, error)
+	// DecideDevice writes what the person has said of a device's login: the grant,
+	// or, without an id, that there is none. The first answer counts:
+	// idp.ErrNotFound, ErrExpired, ErrUsed.
+	DecideDevice(ctx context.Context, t idp.TenantID, id string, g idp.Grant, now time.Time) error
 	// FindBrandLogo gives a tenant's logo, or idp.ErrNotFound if it has none of
 	// that hash.
 	FindBrandLogo(ctx context.Context, t idp.TenantID, hash string) (idp.LogoFile, error)

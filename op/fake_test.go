@@ -24,6 +24,9 @@ type fakeStore struct {
 	once    map[string]bool
 	tokens  map[string]idp.RegistrationToken
 	logos   map[idp.ClientID]idp.Logo
+	devices map[string]*idp.DeviceLogin
+	allowed idp.GrantID
+	polled  time.Time
 	// consents are those that people have given.
 	consents []idp.Consent
 	// poison, if set, is what every call fails with.
@@ -209,6 +212,49 @@ func (s *fakeStore) FindPushed(ctx context.Context, t idp.TenantID, id string) (
 		return r, idp.ErrUsed
 	}
 	return r, err
+}
+
+func (s *fakeStore) StartDevice(_ context.Context, d idp.DeviceLogin) error {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return err
+	}
+	if s.devices == nil {
+		s.devices = map[string]*idp.DeviceLogin{}
+	}
+	s.devices[d.ID] = &d
+	return nil
+}
+
+// allowDevice is what the login room does once the person agrees.
+func (s *fakeStore) allowDevice(id string, g idp.Grant) {
+	s.devices[id].State = idp.DeviceAllowed
+	s.grants[g.ID] = &fakeGrant{Grant: g}
+	s.allowed = g.ID
+}
+
+func (s *fakeStore) PollDevice(_ context.Context, p idp.DevicePoll) (idp.Grant, idp.User, error) {
+	defer s.mu.Unlock()
+	if err := s.lock(); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	d, ok := s.devices[p.ID]
+	if !ok || d.TenantID != p.TenantID {
+		return idp.Grant{}, idp.User{}, idp.ErrNotFound
+	}
+	if err := d.Refuses(p, s.polled); err != nil {
+		s.polled = p.Now
+		return idp.Grant{}, idp.User{}, err
+	}
+	if err := s.noteOnce(p.TenantID, p.Once); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	d.State = idp.DeviceUsed
+	g := s.grants[s.allowed]
+	if g.Request.Offline() && !p.Refresh.IsZero() {
+		g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.Now.Add(idp.RefreshTokenLife), p.BindTo
+	}
+	return g.Grant, s.users[g.UserID], nil
 }
 
 func (s *fakeStore) CreateGrant(_ context.Context, g idp.Grant) error {

@@ -61,7 +61,7 @@ func TestLibraryGrantsThatAreNotOursAreRefused(t *testing.T) {
 	w := newWorld(t)
 	for _, grantType := range []string{
 		"urn:ietf:params:oauth:grant-type:jwt-bearer", "urn:ietf:params:oauth:grant-type:token-exchange",
-		"urn:ietf:params:oauth:grant-type:device_code", "client_credentials", "password",
+		"client_credentials", "password",
 	} {
 		form := with(secretOf("web"), "grant_type", grantType, "assertion", "a.b.c", "subject_token", "x", "subject_token_type", "x")
 		res := w.token(form)

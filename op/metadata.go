@@ -177,10 +177,12 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 			EndSessionEndpoint:    issuer + pathEndSession,
 			JwksURI:               issuer + pathJWKS,
 
+			DeviceAuthorizationEndpoint: issuer + pathDevice,
+
 			ScopesSupported:                   scopes,
 			ResponseTypesSupported:            []string{"code"},
 			ResponseModesSupported:            modes,
-			GrantTypesSupported:               []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials},
+			GrantTypesSupported:               []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode},
 			ACRValuesSupported:                []string{idp.ACRLink, idp.ACRRelay},
 			SubjectTypesSupported:             []string{string(idp.SubjectPublic), string(idp.SubjectPairwise)},
 			IDTokenSigningAlgValuesSupported:  algs,
@@ -227,6 +229,7 @@ type aliasesOfTLS struct {
 	Introspect string `json:"introspection_endpoint"`
 	Revoke     string `json:"revocation_endpoint"`
 	Push       string `json:"pushed_authorization_request_endpoint"`
+	Device     string `json:"device_authorization_endpoint"`
 }
 
 // addCertificates tells what clients can do with certificates.
@@ -247,7 +250,7 @@ func (m *metadata) addCertificates(by MTLS, base string) {
 	if by.URL != "" {
 		m.Aliases = &aliasesOfTLS{
 			Token: base + pathToken, Userinfo: base + pathUserinfo, Introspect: base + pathIntrospect,
-			Revoke: base + pathRevoke, Push: base + pathPush,
+			Revoke: base + pathRevoke, Push: base + pathPush, Device: base + pathDevice,
 		}
 	}
 }

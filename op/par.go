@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -102,18 +103,20 @@ func bindTo(ctx context.Context, req *idp.AuthRequest, client idp.Client, key *p
 // ofAuthentication are parameters that prove the client and ask for nothing.
 var ofAuthentication = []string{"client_secret", "client_assertion", "client_assertion_type"}
 
+// without gives a form that lacks some parameters.
+func without(form url.Values, names ...string) url.Values {
+	out := maps.Clone(form)
+	for _, name := range names {
+		out.Del(name)
+	}
+	return out
+}
+
 // readPushed validates what a client pushed, as the authorization endpoint
 // would, but that nobody is answered by a redirect.
 func (p *Provider) readPushed(ctx context.Context, client idp.Client, posted url.Values) (idp.AuthRequest, error) {
-	form := url.Values{"client_id": {string(client.ID)}}
-	for name, values := range posted {
-		if name != "client_id" {
-			form[name] = values
-		}
-	}
-	for _, name := range ofAuthentication {
-		form.Del(name)
-	}
+	form := without(posted, ofAuthentication...)
+	form.Set("client_id", string(client.ID))
 	if form.Has("request_uri") {
 		return idp.AuthRequest{}, invalidRequest("request_uri cannot be pushed")
 	}

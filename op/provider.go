@@ -79,6 +79,7 @@ const (
 	pathJWKS       = "/jwks"
 	pathRegister   = "/register"
 	pathPush       = "/par"
+	pathDevice     = "/device_authorization"
 	pathLogo       = "/auth/logo"
 	pathOpenID     = "/.well-known/openid-configuration"
 	pathOAuth      = "/.well-known/oauth-authorization-server"
@@ -131,6 +132,7 @@ func (p *Provider) Calls(r chi.Router) {
 	r.Handle(pathToken, p.call(p.token, http.MethodPost))
 	r.Handle(pathUserinfo, p.call(p.userinfo, http.MethodGet, http.MethodPost))
 	r.Handle(pathIntrospect, p.call(p.introspect, http.MethodPost))
+	r.Handle(pathDevice, p.call(p.authorizeDevice, http.MethodPost))
 	r.Handle(pathRevoke, p.call(p.revoke, http.MethodPost))
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // server is what the library calls once it has parsed a request. What is not
-// here, such as the JWT bearer, token exchange and device grants, it answers
+// here, such as the JWT bearer and token exchange grants, it answers
 // with unsupported_grant_type.
 type server struct {
 	zitadel.UnimplementedServer
@@ -56,6 +56,12 @@ func (s *server) RefreshToken(ctx context.Context, r *zitadel.ClientRequest[oidc
 // ClientCredentialsExchange is grant_type=client_credentials.
 func (s *server) ClientCredentialsExchange(ctx context.Context, r *zitadel.ClientRequest[oidc.ClientCredentialsRequest]) (*zitadel.Response, error) {
 	answer, err := s.exchangeCredentials(ctx, clientOf(r.Client), r.Data, r.PostForm["resource"])
+	return answered(ctx, answer, err)
+}
+
+// DeviceToken is grant_type=urn:ietf:params:oauth:grant-type:device_code.
+func (s *server) DeviceToken(ctx context.Context, r *zitadel.ClientRequest[oidc.DeviceAccessTokenRequest]) (*zitadel.Response, error) {
+	answer, err := s.exchangeDevice(ctx, clientOf(r.Client), r.Data)
 	return answered(ctx, answer, err)
 }
 

@@ -49,6 +49,13 @@ type Store interface {
 	// UseGrant is FindGrant for who presents, along with a token, what may be
 	// presented once: idp.ErrReplayed if it was before.
 	UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error)
+	// StartDevice keeps a device's login; idp.ErrConflict if the user code is taken.
+	StartDevice(ctx context.Context, d idp.DeviceLogin) error
+	// PollDevice answers a device: with grant and user once it is allowed, which
+	// exactly one of many polls gets; else idp.ErrNotFound (also a wrong secret),
+	// ErrMismatch (another client's), ErrExpired, ErrUsed, ErrNotAllowed (denied),
+	// ErrTooSoon, ErrPending, or ErrReplayed.
+	PollDevice(ctx context.Context, p idp.DevicePoll) (idp.Grant, idp.User, error)
 	// SessionClients gives the clients that want to hear of a session's end.
 	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
 	// FindConsent gives what a user has agreed to for a client, or idp.ErrNotFound.

@@ -25,6 +25,7 @@ type Store interface {
 	Logouts
 	Consents
 	Grants
+	Devices
 	Keys
 	Limits
 	// Sweep deletes up to most rows of each kind whose time is over at now, and
@@ -176,6 +177,15 @@ type Grants interface {
 	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
 	UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error)
 	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
+}
+
+// Devices are logins that devices without a browser have asked for.
+type Devices interface {
+	StartDevice(ctx context.Context, d idp.DeviceLogin) error
+	FindDevice(ctx context.Context, t idp.TenantID, id string) (idp.DeviceLogin, error)
+	FindDeviceByCode(ctx context.Context, t idp.TenantID, code idp.Digest) (idp.DeviceLogin, error)
+	DecideDevice(ctx context.Context, t idp.TenantID, id string, g idp.Grant, now time.Time) error
+	PollDevice(ctx context.Context, p idp.DevicePoll) (idp.Grant, idp.User, error)
 }
 
 // Keys are the tenants' signing keys, sealed.

@@ -142,6 +142,28 @@ type Consent struct {
 	About           About
 }
 
+// DeviceCode takes the code that a device shows. Its one form posts code to
+// Base/auth/device.
+type DeviceCode struct {
+	Code    string // filled in
+	Problem string // message key, such as "device.problem.code"
+	Hidden  []Hidden
+}
+
+// DeviceConfirm asks whether a device may sign in as the person, and tells who
+// asked when. Its one form is that of Consent.
+type DeviceConfirm struct {
+	Client, Address string
+	Scopes          []string
+	Hidden          []Hidden
+	About           About
+	Asked           time.Time
+	Network         string
+}
+
+// DeviceDone says what became of a device's login.
+type DeviceDone struct{ Allowed bool }
+
 // LogoutConfirm asks before signing out. Its one form posts action=agree to
 // Action, and by the Cancel button nothing but its state to Cancel.
 type LogoutConfirm struct {
@@ -182,6 +204,9 @@ func (Completed) page() string       { return "completed" }
 func (Done) page() string            { return "done" }
 func (Over) page() string            { return "over" }
 func (Consent) page() string         { return "consent" }
+func (DeviceCode) page() string      { return "device_code" }
+func (DeviceConfirm) page() string   { return "device_confirm" }
+func (DeviceDone) page() string      { return "device_done" }
 func (LogoutConfirm) page() string   { return "logout_confirm" }
 func (SignedOut) page() string       { return "signed_out" }
 func (Fault) page() string           { return "fault" }

@@ -144,7 +144,7 @@ var bodies = []Body{
 	Done{},
 	Over{},
 	Consent{},
-	LogoutConfirm{},
+	DeviceCode{}, DeviceConfirm{}, DeviceDone{}, LogoutConfirm{},
 	SignedOut{},
 	Fault{},
 }

@@ -57,6 +57,7 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 	consent := []form{{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel to /t/demo/auth/consent/cancel"}}}
 	logout := []form{{Method: "post", Action: "/t/demo/end_session", Buttons: []string{"Sign out action=agree", "Cancel to /t/demo/end_session/cancel"}}}
 	account := []form{{Method: "post", Action: "/t/demo/auth/account", Fields: []string{"email email"}, Buttons: []string{"Continue"}}}
+	device := []form{{Method: "post", Action: "/t/demo/auth/device", Fields: []string{"code text"}, Buttons: []string{"Continue"}}}
 	want := map[string][]form{
 		"account":              account,
 		"account_problem":      account,
@@ -74,6 +75,10 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 		"consent":              consent,
 		"consent_about":        consent,
 		"consent_host":         consent,
+		"device_code":          device,
+		"device_code_filled":   device,
+		"device_code_problem":  device,
+		"device_confirm":       {{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Sign the device in action=agree", "Cancel to /t/demo/auth/consent/cancel"}}},
 		"logout_confirm":       logout,
 		"logout_confirm_plain": logout,
 	}
@@ -110,7 +115,7 @@ func TestPostedFormsCarryTheirState(t *testing.T) {
 
 func TestCancelComesAfterTheButtonThatEnterPresses(t *testing.T) {
 	set := newSet(t)
-	for _, name := range []string{"login", "consent", "logout_confirm"} {
+	for _, name := range []string{"login", "consent", "device_confirm", "logout_confirm"} {
 		buttons := all(page(t, set, "en", bodyOf(t, name)), "button")
 		last := buttons[len(buttons)-1]
 		if len(buttons) != 2 || attr(last, "value") != "cancel" {

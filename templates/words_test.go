@@ -140,7 +140,7 @@ func TestNumbersTakeTheFormThatTheirLanguageHas(t *testing.T) {
 // last parts are chosen by the caller.
 var (
 	used     = regexp.MustCompile(`\b(t|parts|say|plural)[ (]"([a-z._]+)"`)
-	families = []string{"fault.", "over.", "scope.", "login.title", "login.lead", "login.create.", "login.select.", "login.problem.", "waiting.problem.", "account.problem."}
+	families = []string{"fault.", "over.", "scope.", "login.title", "login.lead", "login.create.", "login.select.", "login.problem.", "waiting.problem.", "account.problem.", "device.problem."}
 )
 
 func TestEveryMessageIsUsedAndEveryUsedMessageIsThere(t *testing.T) {

@@ -44,6 +44,8 @@ var something = []struct {
 	{"/auth/resend", []string{"form token"}},
 	{"/auth/consent", []string{"consent request", "consent form token"}},
 	{"/auth/consent/cancel", []string{"consent request", "consent form token"}},
+	{"/auth/device", nil},
+	{"/device_authorization", []string{"client secret", "client assertion"}},
 	{"/auth/code", []string{"form token", "relay code"}},
 	{"/auth/finish", []string{"finish form token"}},
 	{"/end_session/cancel", []string{"logout confirmation", "logout form token"}},

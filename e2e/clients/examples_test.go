@@ -171,3 +171,32 @@ func TestTheAPIExampleTakesItsOwnTokensAlone(t *testing.T) {
 		}
 	}
 }
+
+// The person reads the code off one device and signs in on another.
+func TestTheCommandLineExampleSignsInByADeviceCode(t *testing.T) {
+	t.Parallel()
+	tool := newClient(t, "--public", "--grant", "refresh_token", "--grant", "urn:ietf:params:oauth:grant-type:device_code")
+	cli := startWith(t, ".", []string{"ISSUER=" + shared.Issuer, "CLIENT_ID=" + tool.ID}, example(t, "cli"))
+	where, _, _ := strings.Cut(cli.expect("Open"), " on any device")
+	code := cli.expect("and type the code")
+	cli.expect("or open")
+	p := newPerson(t)
+	page := p.browser.Get(where)
+	page = p.browser.Submit(page, page.FormTo(t, "/auth/device"), nil, url.Values{"code": {strings.ToLower(code)}})
+	form := page.FormTo(t, "/auth/login")
+	p.browser.Submit(page, form, goOn(form), url.Values{"email": {p.address}})
+	page = p.browser.Get(shared.WaitMail(t, p.address, 1).Link)
+	page = p.browser.Submit(page, page.FormTo(t, "/auth/verify"), nil, nil)
+	form = page.FormTo(t, "/auth/consent")
+	if !strings.Contains(string(page.Body), "127.0.0.x") || !strings.Contains(string(page.Body), p.address) {
+		t.Errorf("the page does not say who asked, or who would be signed in:\n%s", page.Body)
+	}
+	page = p.browser.Submit(page, form, goOn(form), nil)
+	if !strings.Contains(string(page.Body), "Your device is signed in") {
+		t.Fatalf("%d\n%s", page.Status, page.Body)
+	}
+	if who := cli.expect("Hello"); who != p.address {
+		t.Errorf("signed in as %s", who)
+	}
+	cli.expect("Refreshed")
+}

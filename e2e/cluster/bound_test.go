@@ -199,3 +199,62 @@ func (w *world) raceUserinfo(round int, p *prover, token string) {
 		w.t.Errorf("round %d: userinfo told %d times by one proof", round, told)
 	}
 }
+
+func TestOfManyPollsOfOneDeviceCodeOverTwoProcessesOneGetsTokens(t *testing.T) {
+	bothDatabases(t, func(w *world) {
+		tool := w.newApp("--public", "--grant", "refresh_token", "--grant", deviceGrant)
+		l, _ := w.signIn(w.app)
+		for round := range size(3, 30) {
+			device := w.askDevice(tool)
+			page, err := l.get(device.Page)
+			if err == nil {
+				page, err = l.submit(page, "/auth/device", nil)
+			}
+			if err == nil {
+				_, err = l.submit(page, "/auth/consent", nil)
+			}
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			answers := make([]tokens, 24)
+			race(w.t, len(answers), func(i int) (err error) {
+				answers[i], err = tool.token(w.t.Context(), i%2, url.Values{"grant_type": {deviceGrant}, "device_code": {device.Code}})
+				return err
+			})
+			won := 0
+			for i, a := range answers {
+				switch {
+				case a.status == http.StatusOK:
+					won++
+				case a.Error != "invalid_grant":
+					w.t.Errorf("round %d: a loser (%d) is answered %d %s", round, i, a.status, a.Error)
+				}
+			}
+			if won != 1 {
+				w.t.Errorf("round %d: %d polls got tokens", round, won)
+			}
+		}
+		w.noFaults()
+	})
+}
+
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+
+// device is what a device is told.
+type device struct {
+	Code string `json:"device_code"`
+	Page string `json:"verification_uri_complete"`
+}
+
+func (w *world) askDevice(a app) (d device) {
+	w.t.Helper()
+	form := url.Values{"client_id": {a.ID}, "scope": {"openid email offline_access"}}
+	answer, body, err := ask(w.t.Context(), http.MethodPost, a.issuer+"/device_authorization", form, cluster.Replica, "0")
+	if err == nil {
+		err = json.Unmarshal(body, &d)
+	}
+	if err != nil || answer.StatusCode != http.StatusOK {
+		w.t.Fatalf("%v %s", err, body)
+	}
+	return d
+}

@@ -15,7 +15,7 @@ import (
 var tenantTables = []string{
 	"clients", "users", "sessions", "flows", "links", "outbox", "grants", "stored_requests", "signing_keys", "audit_events",
 	"used_once", "registration_tokens", "logos", "session_clients", "logouts", "consents",
-	"brand_logos", "mail_setups", "suppressions",
+	"brand_logos", "devices", "mail_setups", "suppressions",
 }
 
 func hasCitus(ctx context.Context, conn *pgx.Conn) (there bool, err error) {

@@ -26,6 +26,8 @@ var sweeps = []string{
 		(SELECT tenant_id, kid FROM signing_keys WHERE retired_at <= $1 ORDER BY retired_at LIMIT $2)`,
 	`DELETE FROM used_once WHERE (tenant_id, kind, digest) IN
 		(SELECT tenant_id, kind, digest FROM used_once WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
+	`DELETE FROM devices WHERE (tenant_id, device_id) IN
+		(SELECT tenant_id, device_id FROM devices WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM registration_tokens WHERE (tenant_id, token_id) IN
 		(SELECT tenant_id, token_id FROM registration_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)`,
 	`DELETE FROM clients WHERE (tenant_id, client_id) IN

@@ -18,6 +18,7 @@ var sweeps = []string{
 		(SELECT rowid FROM signing_keys WHERE retired_at <= ?1 ORDER BY retired_at LIMIT ?2)`,
 	`DELETE FROM used_once WHERE (tenant_id, kind, digest) IN
 		(SELECT tenant_id, kind, digest FROM used_once WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
+	`DELETE FROM devices WHERE rowid IN (SELECT rowid FROM devices WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM registration_tokens WHERE rowid IN
 		(SELECT rowid FROM registration_tokens WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,
 	`DELETE FROM clients WHERE rowid IN (SELECT rowid FROM clients WHERE expires <= ?1 ORDER BY expires LIMIT ?2)`,

@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"redeem":   redeemCases,
 		"rotate":   rotateCases,
 		"once":     onceCases,
+		"devices":  deviceCases,
 		"keys":     keyCases,
 		"limits":   limitCases,
 		"sweep":    sweepCases,
