@@ -109,11 +109,17 @@ func (d *mailDesk) save(ctx context.Context, term *terminal) error {
 	if err := d.store.SaveMailSetup(ctx, row); err != nil || d.owner.Instance {
 		return err
 	}
-	d.tenant.Settings.MailSetup = row.ID
-	if d.setup.Empty() {
-		d.tenant.Settings.MailSetup = ""
+	// Read anew: reading a secret from a terminal takes its time, and other
+	// settings may have changed meanwhile.
+	t, err := d.store.FindTenantBySlug(ctx, d.tenant.Slug)
+	if err != nil {
+		return err
 	}
-	return d.store.UpdateTenant(ctx, d.tenant)
+	t.Settings.MailSetup = row.ID
+	if d.setup.Empty() {
+		t.Settings.MailSetup = ""
+	}
+	return d.store.UpdateTenant(ctx, t)
 }
 
 // maxSecret is longer than any password, token or key.

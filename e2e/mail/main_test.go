@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"postern/e2e/harness"
+	"postern/storage/postgres/pgtest"
 )
 
 // binary is the program, built once.
@@ -28,7 +29,7 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	return m.Run()
+	return pgtest.Main(m)
 }
 
 // callback is where a scripted browser stops: nobody serves it.

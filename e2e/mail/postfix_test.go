@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"postern/e2e/harness"
 	"postern/mail/mailtest"
@@ -101,27 +100,4 @@ func (n tenant) records() map[string]string {
 		records[r.Name] = r.Value
 	}
 	return records
-}
-
-func TestAChangeOfMailServersCountsWithinASecond(t *testing.T) {
-	t.Parallel()
-	s := harness.StartFor(t, binary, "--limits", "relaxed")
-	first, second, whole := startFaulty(t, usual), startFaulty(t, usual), startFaulty(t, usual)
-	n := newTenant(t, s, "acme", first.url())
-	to := func(address string, f *faulty) {
-		t.Helper()
-		n.begin(address)
-		harness.Eventually(t, address+" at the server of now", func() bool { return f.taken(address) == 1 })
-	}
-	to("a@example.com", first)
-	n.set(second.url(), "server-1")
-	time.Sleep(time.Second)
-	to("b@example.com", second)
-	s.Run(t, "mail", "remove", "--tenant", "acme", "server-1")
-	s.Run(t, "mail", "set", "--instance", whole.url())
-	time.Sleep(time.Second)
-	to("c@example.com", whole)
-	if first.taken("") != 1 || second.taken("") != 1 || whole.taken("") != 1 {
-		t.Errorf("%d, %d and %d mails", first.taken(""), second.taken(""), whole.taken(""))
-	}
 }
