@@ -17,7 +17,8 @@ import (
 // algorithm is what the ring needs to know of one JWS algorithm (RFC 7518 §3).
 type algorithm struct {
 	name idp.Alg
-	make func() (crypto.Signer, error)
+	// make gives a key that nobody has had before, a spare one where there are some of its kind.
+	make func(*Spares) (crypto.Signer, error)
 	// fits tells whether a key is of this algorithm's kind and strength.
 	fits func(crypto.Signer) bool
 	sign func(key crypto.Signer, input []byte) ([]byte, error)
@@ -47,7 +48,12 @@ func algorithmOf(name idp.Alg) (algorithm, error) {
 	return algorithms[i], nil
 }
 
-func makeRSA() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, rsaBits) }
+func makeRSA(spares *Spares) (crypto.Signer, error) {
+	if key, ok := spares.take(); ok {
+		return key, nil
+	}
+	return rsa.GenerateKey(rand.Reader, rsaBits)
+}
 
 func fitsRSA(key crypto.Signer) bool {
 	k, ok := key.(*rsa.PrivateKey)
@@ -66,7 +72,7 @@ func signPS256(key crypto.Signer, input []byte) ([]byte, error) {
 	return key.Sign(rand.Reader, sum[:], &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256})
 }
 
-func makeEd25519() (crypto.Signer, error) {
+func makeEd25519(*Spares) (crypto.Signer, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	return key, err
 }
@@ -81,7 +87,9 @@ func signEdDSA(key crypto.Signer, input []byte) ([]byte, error) {
 	return key.Sign(rand.Reader, input, crypto.Hash(0))
 }
 
-func makeP256() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+func makeP256(*Spares) (crypto.Signer, error) {
+	return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+}
 
 func fitsP256(key crypto.Signer) bool {
 	k, ok := key.(*ecdsa.PrivateKey)

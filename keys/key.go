@@ -35,8 +35,8 @@ func (k *key) Alg() idp.Alg { return k.alg.name }
 func (k *key) Sign(input []byte) ([]byte, error) { return k.alg.sign(k.private, input) }
 
 // generate makes and seals a new key of a tenant.
-func generate(box *Box, t idp.TenantID, alg algorithm, generation int, now, activeFrom time.Time) (idp.SigningKey, error) {
-	private, err := alg.make()
+func (r *Ring) generate(t idp.TenantID, alg algorithm, generation int, now, activeFrom time.Time) (idp.SigningKey, error) {
+	private, err := alg.make(r.spares)
 	if err != nil {
 		return idp.SigningKey{}, fmt.Errorf("make %s key: %w", alg.name, err)
 	}
@@ -54,7 +54,7 @@ func generate(box *Box, t idp.TenantID, alg algorithm, generation int, now, acti
 	}
 	return idp.SigningKey{
 		TenantID: t, KID: jwk.KeyID, Alg: alg.name, Generation: generation,
-		Sealed: []byte(box.Seal(t, purposeSigningKey, der)), PublicJWK: encoded,
+		Sealed: []byte(r.box.Seal(t, purposeSigningKey, der)), PublicJWK: encoded,
 		CreatedAt: now, ActiveFrom: activeFrom,
 	}, nil
 }

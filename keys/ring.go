@@ -31,6 +31,8 @@ type Ring struct {
 	store Store
 	box   *Box
 	clock func() time.Time
+	// spares, if any, are what first keys and next ones are taken from.
+	spares *Spares
 
 	mu      sync.Mutex
 	tenants map[idp.TenantID]*tenantKeys
@@ -58,6 +60,12 @@ func (k *tenantKeys) release() { <-k.reading }
 // NewRing makes a ring over a store, whose private keys the box seals.
 func NewRing(store Store, box *Box, clock func() time.Time) *Ring {
 	return &Ring{store: store, box: box, clock: clock, tenants: make(map[idp.TenantID]*tenantKeys)}
+}
+
+// Use makes the ring take keys from what was made ahead.
+func (r *Ring) Use(s *Spares) *Ring {
+	r.spares = s
+	return r
 }
 
 // Signer gives the tenant's active key of an algorithm: the newest that signing
@@ -221,7 +229,7 @@ func (r *Ring) read(ctx context.Context, t idp.TenantID, wanted idp.Alg, former 
 	}
 	missing := missingFrom(rows, wanted)
 	for _, alg := range missing {
-		row, err := generate(r.box, t, alg, 1, now, now)
+		row, err := r.generate(t, alg, 1, now, now)
 		if err != nil {
 			return nil, err
 		}

@@ -81,7 +81,7 @@ func (r *Ring) rotateDue(ctx context.Context, t idp.TenantID, rows []idp.Signing
 
 // add makes the key that follows a row.
 func (r *Ring) add(ctx context.Context, newest idp.SigningKey, alg algorithm, now, activeFrom time.Time) (idp.SigningKey, error) {
-	row, err := generate(r.box, newest.TenantID, alg, newest.Generation+1, now, activeFrom)
+	row, err := r.generate(newest.TenantID, alg, newest.Generation+1, now, activeFrom)
 	if err != nil {
 		return row, err
 	}

@@ -52,10 +52,14 @@ type app struct {
 	router   *mail.Router
 	janitor  *storage.Janitor
 	metrics  *observe.Metrics // nil: nobody asks for them
+	spares   *keys.Spares
 	stopping stopping
 	// certificate is the server's own, if it has one.
 	certificate *certificate
 }
+
+// spareKeys is how many new tenants in a row find an RSA key ready.
+const spareKeys = 4
 
 // cacheLife bounds how long a change by another process goes unseen.
 const cacheLife = 500 * time.Millisecond
@@ -65,7 +69,7 @@ func newApp(term *terminal, store storage.Store, s settings) (*app, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &app{settings: s, term: term, pages: pages}
+	a := &app{settings: s, term: term, pages: pages, spares: keys.NewSpares(spareKeys)}
 	a.observe(store)
 	a.guard = &edge.Guard{Tenants: a.store, PublicURL: s.public, CallsURL: s.mtls.url, Pages: pages, Log: term.log}
 	a.janitor = &storage.Janitor{Store: a.store, Every: time.Minute, Clock: term.clock, Log: term.log}
@@ -116,7 +120,7 @@ func (a *app) newWorker() (*mail.Worker, error) {
 func (a *app) wireRooms() error {
 	limiter := limit.New(a.store, a.box, a.rules, a.term.log)
 	public := a.public.String()
-	ring := keys.NewRing(a.store, a.box, a.term.clock)
+	ring := keys.NewRing(a.store, a.box, a.term.clock).Use(a.spares)
 	sessions := login.NewSessions(a.store, a.box, public, a.term.clock)
 	fetcher := fetch.New(fetch.Config{Allow: a.outgoing, Clock: a.term.clock})
 	store := documented{a.store, &op.Documents{Registered: a.store, Fetcher: fetcher, Limits: limiter, Clock: a.term.clock}}

@@ -66,7 +66,7 @@ func (a *app) run(ctx context.Context, f front, ready func()) error {
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stopWork()
-	for _, job := range []func(context.Context){a.worker.Run, a.router.Run, a.janitor.Run, a.logouts.Run, a.certificate.watch} {
+	for _, job := range []func(context.Context){a.worker.Run, a.router.Run, a.janitor.Run, a.logouts.Run, a.spares.Run, a.certificate.watch} {
 		background.Go(func() { job(work) })
 	}
 	server := newServer(ctx, a.stopping.announce(f.handler))

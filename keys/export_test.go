@@ -1,0 +1,4 @@
+package keys
+
+// Ready is how many spare keys there are.
+func (s *Spares) Ready() int { return len(s.stock) }
