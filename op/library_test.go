@@ -21,6 +21,11 @@ func TestLibraryPKCECannotBeLeftOut(t *testing.T) {
 	if _, values := w.authorize(request("spa", "code_challenge", "", "code_challenge_method", "")).location(t); values.Get("error") != "invalid_request" {
 		t.Errorf("a public client got in without a challenge: %v", values)
 	}
+	for _, client := range []string{"web", "spa"} {
+		if _, values := w.authorize(request(client, "code_challenge_method", "plain")).location(t); values.Get("error") != "invalid_request" {
+			t.Errorf("%s got in with a plain challenge: %v", client, values)
+		}
+	}
 	code := w.code("web", "code_challenge", "", "code_challenge_method", "")
 	wantError(t, w.token(redemption("web", code)), http.StatusBadRequest, "invalid_grant") // a stray verifier
 	if res := w.token(redemption("web", code, "code_verifier", "")); res.StatusCode != http.StatusOK {
