@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// A client's id that is a URL makes nobody connect to a network of ours.
+// A client's id that is a URL makes nobody connect to a network of ours, but for
+// one that the operator allows.
 func TestAClientIDThatPointsInside(t *testing.T) {
 	t.Parallel()
 	var reached atomic.Int64
@@ -36,17 +37,20 @@ func TestAClientIDThatPointsInside(t *testing.T) {
 		}
 	}
 	production := tenant{base: serve(t, dir).base + "/t/acme", host: public}
-	development := tenant{base: server.Issuer}
+	allowed := tenant{base: serve(t, dir, "--outgoing-allow", "127.0.0.0/8").base + "/t/acme", host: public}
+	elsewhere := tenant{base: serve(t, dir, "--outgoing-allow", "10.0.0.0/8").base + "/t/acme", host: public}
 	for name, host := range map[string]string{"loopback": "127.0.0.1", "by name": "localhost", "mapped": "[::ffff:127.0.0.1]"} {
 		_, port, _ := net.SplitHostPort(inside.Addr().String())
 		attempt := attempt{method: http.MethodGet, path: "/authorize", values: url.Values{
 			"client_id": {"https://" + host + ":" + port + "/client"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"},
 		}}
 		before := reached.Load()
-		if got, text := production.send(t, attempt); got.Status != http.StatusBadRequest || reached.Load() != before {
-			t.Errorf("%s: %d, reached %d times: %s", name, got.Status, reached.Load()-before, text)
+		for _, to := range []tenant{production, elsewhere} {
+			if got, text := to.send(t, attempt); got.Status != http.StatusBadRequest || reached.Load() != before {
+				t.Errorf("%s: %d, reached %d times: %s", name, got.Status, reached.Load()-before, text)
+			}
 		}
-		if development.send(t, attempt); reached.Load() == before {
+		if allowed.send(t, attempt); reached.Load() == before {
 			t.Errorf("%s: not reached where it is allowed either: this test cannot fail", name)
 		}
 	}

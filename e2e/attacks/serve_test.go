@@ -40,9 +40,9 @@ func newFolder(t *testing.T) string {
 	return dir
 }
 
-func serve(t *testing.T, dir string) production {
+func serve(t *testing.T, dir string, args ...string) production {
 	t.Helper()
-	return serveBy(t, dir, "smtp://127.0.0.1:1")
+	return serveBy(t, dir, "smtp://127.0.0.1:1", args...)
 }
 
 // serveWithMail serves with a mail server that keeps what it takes.
@@ -56,7 +56,7 @@ func serveWithMail(t *testing.T, dir string) (*cluster.Sink, production) {
 	return sink, serveBy(t, dir, sink.URL)
 }
 
-func serveBy(t *testing.T, dir, smtp string) production {
+func serveBy(t *testing.T, dir, smtp string, args ...string) production {
 	t.Helper()
 	port, err := harness.FreePort()
 	if err != nil {
@@ -64,8 +64,9 @@ func serveBy(t *testing.T, dir, smtp string) production {
 	}
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, binary, "serve", "--data", dir, "--listen", address,
-		"--public-url", "https://"+public, "--smtp", smtp, "--mail-from", "login@"+public)
+	cmd := exec.CommandContext(ctx, binary, append([]string{
+		"serve", "--data", dir, "--listen", address, "--public-url", "https://" + public, "--smtp", smtp, "--mail-from", "login@" + public,
+	}, args...)...)
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
