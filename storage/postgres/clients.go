@@ -101,12 +101,12 @@ func (s *Store) KeepClient(ctx context.Context, c idp.Client, until time.Time) e
 	const keep = `INSERT INTO clients AS c (tenant_id, client_id, secrets, metadata, created_at, registration, expires)
 		VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, client_id) DO UPDATE
 		SET metadata = excluded.metadata, expires = greatest(c.expires, excluded.expires)
-		WHERE c.expires IS NOT NULL AND (c.metadata <> excluded.metadata OR excluded.expires >= c.expires + interval '1 day')`
+		WHERE c.expires IS NOT NULL AND (c.metadata <> excluded.metadata OR c.expires <= $8)`
 	metadata, err := document(c.Metadata)
 	if err != nil {
 		return err
 	}
-	_, err = s.exec(ctx, keep, named(c.TenantID), string(c.ID), digestBytes(nil), metadata, instant(c.CreatedAt), digest(idp.Digest{}), instant(until))
+	_, err = s.exec(ctx, keep, named(c.TenantID), string(c.ID), digestBytes(nil), metadata, instant(c.CreatedAt), digest(idp.Digest{}), instant(until), instant(until.Add(-24*time.Hour)))
 	return err
 }
 

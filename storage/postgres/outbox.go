@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -83,9 +84,11 @@ func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.M
 	const again = `UPDATE outbox SET state = 'queued', due = $4, lease = NULL
 		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')`
 	const end = `UPDATE outbox SET state = $4, done = true, lease = NULL, finished_at = $5
-		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')
-		RETURNING set_config('synchronous_commit', 'off', true)`
+		WHERE tenant_id = $1 AND outbox_id = $2 AND attempt = $3 AND state IN ('claimed', 'sending')`
 	var batch pgx.Batch
+	if slices.ContainsFunc(results, func(r idp.MailResult) bool { return r.State.Ends() }) {
+		batch.Queue(`SELECT set_config('synchronous_commit', 'off', true)`) // until the batch's own end
+	}
 	count := func(tag pgconn.CommandTag) error {
 		written += int(tag.RowsAffected())
 		return nil

@@ -95,7 +95,7 @@ func transaction(batch *pgx.Batch) *pgx.Batch {
 	var whole pgx.Batch
 	whole.Queue("BEGIN")
 	for _, q := range batch.QueuedQueries {
-		whole.Queue(q.SQL, q.Arguments...)
+		whole.Queue(q.SQL, q.Arguments...).Fn = q.Fn
 	}
 	whole.Queue("COMMIT")
 	return &whole
