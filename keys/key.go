@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
@@ -36,17 +37,13 @@ func (k *key) Sign(input []byte) ([]byte, error) { return k.alg.sign(k.private, 
 
 // generate makes and seals a new key of a tenant.
 func (r *Ring) generate(t idp.TenantID, alg algorithm, generation int, now, activeFrom time.Time) (idp.SigningKey, error) {
-	private, err := alg.make(r.spares)
+	private, jwk, err := r.make(alg)
 	if err != nil {
-		return idp.SigningKey{}, fmt.Errorf("make %s key: %w", alg.name, err)
+		return idp.SigningKey{}, err
 	}
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
 		return idp.SigningKey{}, fmt.Errorf("encode %s key: %w", alg.name, err)
-	}
-	jwk, err := publicJWK(private, alg)
-	if err != nil {
-		return idp.SigningKey{}, err
 	}
 	encoded, err := jwk.MarshalJSON()
 	if err != nil {
@@ -57,6 +54,21 @@ func (r *Ring) generate(t idp.TenantID, alg algorithm, generation int, now, acti
 		Sealed: []byte(r.box.Seal(t, purposeSigningKey, der)), PublicJWK: encoded,
 		CreatedAt: now, ActiveFrom: activeFrom,
 	}, nil
+}
+
+// make gives a new key and its public half. One whose id a command line would
+// take for a flag is thrown away: a 64th of them.
+func (r *Ring) make(alg algorithm) (crypto.Signer, jose.JSONWebKey, error) {
+	for {
+		private, err := alg.make(r.spares)
+		if err != nil {
+			return nil, jose.JSONWebKey{}, fmt.Errorf("make %s key: %w", alg.name, err)
+		}
+		jwk, err := publicJWK(private, alg)
+		if err != nil || !strings.HasPrefix(jwk.KeyID, "-") {
+			return private, jwk, err
+		}
+	}
 }
 
 // open unseals and parses a row. The public half is taken from the private one,

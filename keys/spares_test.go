@@ -2,6 +2,7 @@ package keys_test
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,15 @@ func TestANewTenantsRSAKeyIsASpareOne(t *testing.T) {
 		}
 		if spares.Ready() != 0 {
 			t.Errorf("%s: the spare key was not taken", tenant)
+		}
+	}
+}
+
+// Key ids are typed on command lines.
+func TestNoKeyIDLooksLikeAFlag(t *testing.T) {
+	for range 1000 { // of which sixteen would by chance
+		if kid, err := keys.NewKID(idp.EdDSA); err != nil || strings.HasPrefix(kid, "-") {
+			t.Fatalf("%s, %v", kid, err)
 		}
 	}
 }

@@ -159,6 +159,10 @@ type cli struct {
 		Set    clientSetCmd    `cmd:"" help:"Change settings of a client, or its secret."`
 		Delete clientDeleteCmd `cmd:"" help:"Take a client away, and its tokens."`
 		Token  clientTokenCmd  `cmd:"" help:"Make a token with which apps register themselves."`
+		Secret struct {
+			Add  clientSecretAddCmd  `cmd:"" help:"Give a client a second secret; both are good."`
+			Drop clientSecretDropCmd `cmd:"" help:"Take the older of two secrets away."`
+		} `cmd:"" help:"Replace a client's secret while both are good."`
 	} `cmd:"" help:"Clients: a tenant's apps."`
 	API struct {
 		Create apiCreateCmd `cmd:"" help:"Add an API."`
