@@ -17,6 +17,14 @@ dev: ## Run the demo on http://127.0.0.1:8080/dev/app
 check: ## Everything: lint, vet, all tests with the race detector
 	./check
 
+.PHONY: mutate
+mutate: ## Take each countermeasure out in turn; its test has to notice (half an hour)
+	e2e/mutations/run
+
+.PHONY: fuzz
+fuzz: ## Every fuzz target for FUZZTIME (default: an hour) each
+	./fuzz $(or $(FUZZTIME),1h)
+
 .PHONY: conformance
 conformance: ## The OpenID conformance suite, all plans that apply (needs its kit; half an hour)
 	conformance/run

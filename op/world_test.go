@@ -112,10 +112,13 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// allPages are made once: they are the same for every test.
+var allPages = sync.OnceValues(templates.New)
+
 // start makes the provider anew, as a restart does.
 func (w *world) start() {
 	w.t.Helper()
-	pages, err := templates.New()
+	pages, err := allPages()
 	if err != nil {
 		w.t.Fatal(err)
 	}
