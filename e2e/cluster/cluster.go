@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"postern/e2e/harness"
 )
 
 // Config says what to start.
@@ -88,14 +90,14 @@ func (c *Cluster) shared() []string {
 	return []string{"--database", c.config.Database, "--master-key-file", filepath.Join(c.config.Dir, "master.key")}
 }
 
-// Stop ends all that Start began.
+// Stop ends all that Start began. What the processes have logged must hold no secret.
 func (c *Cluster) Stop() error {
 	err := c.each((*Process).Stop)
 	if c.Balancer != nil {
 		c.Balancer.Close()
 	}
 	c.Sink.Close()
-	return err
+	return errors.Join(err, harness.CheckLogs(c.Logs()))
 }
 
 func (c *Cluster) each(do func(*Process) error) error {

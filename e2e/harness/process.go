@@ -124,14 +124,15 @@ func (s *Server) read(stdout io.Reader, ready chan<- string) {
 	close(s.ended)
 }
 
-// Stop asks the process to end, and ends it if it does not.
+// Stop asks the process to end, and ends it if it does not. What it has logged
+// must hold no secret.
 func (s *Server) Stop() error {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {
 	case <-s.ended:
-		return nil
+		return CheckLogs(s.Logs())
 	case <-time.After(patience):
 		return errors.Join(errors.New("postern dev did not end when asked"), s.cmd.Process.Kill())
 	}
