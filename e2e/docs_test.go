@@ -106,3 +106,22 @@ func testsOfTheProject(t *testing.T) map[string]bool {
 	}
 	return found
 }
+
+// Each mutation is in the table of docs/security.md, with what became of it.
+func TestEveryMutationIsInTheTable(t *testing.T) {
+	t.Parallel()
+	table, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	patches, err := filepath.Glob("mutations/*.patch")
+	if err != nil || len(patches) == 0 {
+		t.Fatalf("no patches: %v", err)
+	}
+	for _, patch := range patches {
+		_, name, _ := strings.Cut(strings.TrimSuffix(filepath.Base(patch), ".patch"), "-")
+		if !strings.Contains(string(table), "`"+name+"` caught") {
+			t.Errorf("docs/security.md does not say that %s is caught", patch)
+		}
+	}
+}
