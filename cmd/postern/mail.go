@@ -109,17 +109,11 @@ func (d *mailDesk) save(ctx context.Context, term *terminal) error {
 	if err := d.store.SaveMailSetup(ctx, row); err != nil || d.owner.Instance {
 		return err
 	}
-	// Read anew: reading a secret from a terminal takes its time, and other
-	// settings may have changed meanwhile.
-	t, err := d.store.FindTenantBySlug(ctx, d.tenant.Slug)
-	if err != nil {
-		return err
-	}
-	t.Settings.MailSetup = row.ID
+	d.tenant.Settings.MailSetup = row.ID
 	if d.setup.Empty() {
-		t.Settings.MailSetup = ""
+		d.tenant.Settings.MailSetup = ""
 	}
-	return d.store.UpdateTenant(ctx, t)
+	return d.store.UpdateTenant(ctx, d.tenant)
 }
 
 // maxSecret is longer than any password, token or key.
