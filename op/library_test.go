@@ -55,7 +55,7 @@ func TestLibraryParallelRedemptionsHaveOneWinner(t *testing.T) {
 
 func TestLibraryAuthorizeCallbackIsNotThere(t *testing.T) {
 	w := newWorld(t)
-	for _, path := range []string{"/authorize/callback?id=x", "/oauth/token", "/healthz", "/ready", "/device_authorization", "/keys"} {
+	for _, path := range []string{"/authorize/callback?id=x", "/oauth/token", "/healthz", "/ready", "/keys"} {
 		if res := w.do(http.MethodGet, "/t/a"+path, nil); res.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, res.StatusCode)
 		}

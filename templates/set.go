@@ -144,7 +144,10 @@ var bodies = []Body{
 	Done{},
 	Over{},
 	Consent{},
-	DeviceCode{}, DeviceConfirm{}, DeviceDone{}, LogoutConfirm{},
+	DeviceCode{},
+	DeviceConfirm{},
+	DeviceDone{},
+	LogoutConfirm{},
 	SignedOut{},
 	Fault{},
 }

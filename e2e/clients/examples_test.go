@@ -188,11 +188,11 @@ func TestTheCommandLineExampleSignsInByADeviceCode(t *testing.T) {
 	page = p.browser.Get(shared.WaitMail(t, p.address, 1).Link)
 	page = p.browser.Submit(page, page.FormTo(t, "/auth/verify"), nil, nil)
 	form = page.FormTo(t, "/auth/consent")
-	if !strings.Contains(string(page.Body), "127.0.0.x") || !strings.Contains(string(page.Body), p.address) {
+	if !strings.Contains(page.Body, "127.0.0.x") || !strings.Contains(page.Body, p.address) {
 		t.Errorf("the page does not say who asked, or who would be signed in:\n%s", page.Body)
 	}
 	page = p.browser.Submit(page, form, goOn(form), nil)
-	if !strings.Contains(string(page.Body), "Your device is signed in") {
+	if !strings.Contains(page.Body, "Your device is signed in") {
 		t.Fatalf("%d\n%s", page.Status, page.Body)
 	}
 	if who := cli.expect("Hello"); who != p.address {

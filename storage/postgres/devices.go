@@ -11,8 +11,12 @@ const deviceColumns = `d.tenant_id, d.device_id, d.secret, d.user_code, d.reques
 
 func deviceInto(d *idp.DeviceLogin) []any {
 	return []any{
-		keyTo(&d.TenantID), keyTo(&d.ID), digestColumn{&d.Secret}, digestColumn{&d.UserCode}, documentColumn{&d.Request},
-		textTo(&d.Asked.Browser), textTo(&d.Asked.Network), textTo(&d.State), timeColumn{&d.Expires},
+		keyTo(&d.TenantID), keyTo(&d.ID),
+		digestColumn{&d.Secret},
+		digestColumn{&d.UserCode},
+		documentColumn{&d.Request},
+		textTo(&d.Asked.Browser), textTo(&d.Asked.Network), textTo(&d.State),
+		timeColumn{&d.Expires},
 	}
 }
 

@@ -11,7 +11,9 @@ const deviceColumns = `tenant_id, device_id, secret, user_code, request, browser
 
 func deviceInto(d *idp.DeviceLogin) []any {
 	return []any{
-		&d.TenantID, &d.ID, &d.Secret, &d.UserCode, documentColumn{&d.Request}, &d.Asked.Browser, &d.Asked.Network, &d.State,
+		&d.TenantID, &d.ID, &d.Secret, &d.UserCode,
+		documentColumn{&d.Request},
+		&d.Asked.Browser, &d.Asked.Network, &d.State,
 		timeColumn{&d.Expires},
 	}
 }
