@@ -46,7 +46,7 @@ func (c serveCmd) Run(ctx context.Context, term *terminal, in config.Instance) e
 }
 
 func (c serveCmd) front(ctx context.Context, a *app) (front, error) {
-	f := front{handler: a.routes(nil), delay: c.DrainDelay}
+	f := front{handler: a.routes(nil), delay: c.DrainDelay, greet: true}
 	var err error
 	if a.certificate, err = loadCertificate(c.TLSCert, c.TLSKey, a.term.log); err != nil {
 		return front{}, err

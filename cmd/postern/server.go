@@ -29,6 +29,8 @@ type front struct {
 	handler  http.Handler
 	// metrics, if not nil, is where the operator looks.
 	metrics net.Listener
+	// greet: the mail servers are tried, beside serving.
+	greet bool
 	// delay is how long to serve on once asked to stop.
 	delay time.Duration
 }
@@ -68,6 +70,9 @@ func (a *app) run(ctx context.Context, f front, ready func()) error {
 	defer stopWork()
 	for _, job := range []func(context.Context){a.worker.Run, a.router.Run, a.janitor.Run, a.logouts.Run, a.spares.Run, a.certificate.watch} {
 		background.Go(func() { job(work) })
+	}
+	if f.greet {
+		background.Go(func() { a.greetServers(work) })
 	}
 	server := newServer(ctx, a.stopping.announce(f.handler))
 	failed := make(chan error, 2)
