@@ -9,6 +9,10 @@ help: ## Show this
 build: ## Build bin/postern
 	go build -trimpath -o bin/postern ./cmd/postern
 
+.PHONY: release
+release: ## Archives for Linux and macOS with checksums in bin/release; the same bytes from the same commit
+	deploy/release bin/release
+
 .PHONY: dev
 dev: ## Run the demo on http://127.0.0.1:8080/dev/app
 	go run ./cmd/postern dev

@@ -87,8 +87,8 @@ func (d Dev) OutgoingAllowed() []netip.Prefix { return d.TrustedProxies() }
 type Serve struct {
 	Listen    string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address to listen on." group:"address"`
 	PublicURL string `name:"public-url" required:"" placeholder:"URL" help:"Where browsers reach it, https." example:"https://login.example.com" group:"address"`
-	TLSCert   string `name:"tls-cert" type:"path" placeholder:"FILE" help:"Certificate and its chain, in PEM, to serve https without a proxy. Read again when it changes." example:"/etc/postern/tls/fullchain.pem" group:"address"`
-	TLSKey    string `name:"tls-key" type:"path" placeholder:"FILE" help:"The certificate's private key, in PEM." example:"/etc/postern/tls/privkey.pem" group:"address"`
+	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Certificate and its chain, in PEM, to serve https without a proxy. Read again when it changes." example:"/etc/postern/tls/fullchain.pem" group:"address"`
+	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"The certificate's private key, in PEM." example:"/etc/postern/tls/privkey.pem" group:"address"`
 
 	DrainDelay time.Duration `default:"5s" placeholder:"TIME" help:"How long it still serves after SIGTERM, with /readyz at 503, so that a load balancer sends no more." group:"address"`
 

@@ -63,7 +63,7 @@ func LoadMaster(path string) (Master, error) {
 		return Master{}, fmt.Errorf("master key: %w", err)
 	case !info.Mode().IsRegular():
 		return Master{}, fmt.Errorf("master key: %s is not a file: name one in --master-key-file", path)
-	case info.Mode().Perm()&0o077 != 0:
+	case info.Mode().Perm()&tooOpen(path) != 0:
 		return Master{}, fmt.Errorf("master key: others than its owner may read %s: `chmod 600 %s`", path, path)
 	case info.Size() > 1024:
 		return Master{}, fmt.Errorf("master key: %s is too long to be one: name the right file in --master-key-file", path)
@@ -77,6 +77,15 @@ func LoadMaster(path string) (Master, error) {
 		return Master{}, fmt.Errorf("master key: %s is %w", path, err)
 	}
 	return master, nil
+}
+
+// tooOpen are the mode's bits that a master key must not have. systemd lends its
+// credentials to a service by a list, which shows as the group's right to read.
+func tooOpen(path string) fs.FileMode {
+	if lent := os.Getenv("CREDENTIALS_DIRECTORY"); lent != "" && filepath.Dir(path) == filepath.Clean(lent) {
+		return 0o037
+	}
+	return 0o077
 }
 
 // missing is a master key that is not there, an fs.ErrNotExist.

@@ -100,3 +100,28 @@ func TestMasterKeyDoesNotPrint(t *testing.T) {
 		}
 	}
 }
+
+// systemd hands a service its credentials with a mode of 0440.
+func TestAKeyThatSystemdLendsMayShowAGroup(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "master.key")
+	if _, err := keys.CreateMaster(path); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	for mode, good := range map[os.FileMode]bool{0o400: true, 0o440: true, 0o460: false, 0o444: false} {
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := keys.LoadMaster(path); (err == nil) != good {
+			t.Errorf("mode %o: %v", mode, err)
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", t.TempDir())
+	if err := os.Chmod(path, 0o440); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := keys.LoadMaster(path); err == nil {
+		t.Error("mode 440 elsewhere is taken")
+	}
+}

@@ -64,8 +64,9 @@ const (
 	LimitAttempt = "attempt"
 )
 
-// New makes the metrics of an instance. vitals are asked at each scrape.
-func New(vitals Vitals) *Metrics {
+// New makes the metrics of an instance, which runs a version of the program.
+// vitals are asked at each scrape.
+func New(version string, vitals Vitals) *Metrics {
 	r := prometheus.NewRegistry()
 	m := &Metrics{registry: r, requests: newRequests(r)}
 	m.started = prometheus.NewCounter(prometheus.CounterOpts{
@@ -79,7 +80,7 @@ func New(vitals Vitals) *Metrics {
 		MailSent, MailFailed, MailUnknown, MailDropped, MailRetried)
 	m.limits = counters(r, "postern_limits_hit_total", "Requests that were over a limit, by rule.", "rule",
 		LimitMailbox, LimitSending, LimitTenant, LimitAttempt)
-	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(), newGauges(vitals))
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(version), newGauges(vitals))
 	return m
 }
 
@@ -94,10 +95,10 @@ func counters(r prometheus.Registerer, name, help, label string, values ...strin
 }
 
 // build says which program this is.
-func build() prometheus.Collector {
-	version, revision, goVersion := "(devel)", "", ""
+func build(version string) prometheus.Collector {
+	revision, goVersion := "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version, goVersion = info.Main.Version, info.GoVersion
+		goVersion = info.GoVersion
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" {
 				revision = s.Value

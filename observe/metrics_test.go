@@ -63,7 +63,7 @@ func TestRoutesAreNamedBelowTheirIssuer(t *testing.T) {
 }
 
 func TestWhatHappensIsCounted(t *testing.T) {
-	m := observe.New(reading)
+	m := observe.New("v1.2.3", reading)
 	token := observe.RouteOf([]string{"/t/{tenant}/*", "/token"})
 	m.Request(token, http.MethodPost, http.StatusOK, 3*time.Millisecond)
 	m.Request(token, http.MethodPost, http.StatusNoContent, 30*time.Millisecond)
@@ -94,7 +94,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 		`postern_database_connection_waits_total 7`,
 		`postern_tls_certificate_left_seconds 3600`,
 	)
-	for _, part := range []string{"postern_build_info{", "go_goroutines ", "process_open_fds "} {
+	for _, part := range []string{`postern_build_info{`, "go_goroutines ", "process_open_fds "} {
 		if !strings.Contains(scrape(t, m), part) {
 			t.Errorf("no %s", part)
 		}
@@ -104,7 +104,7 @@ func TestWhatHappensIsCounted(t *testing.T) {
 // What the database would have told is left out while it does not answer: a
 // zero would say that all is well.
 func TestWhatIsNotKnownIsNotTold(t *testing.T) {
-	page := scrape(t, observe.New(func(context.Context) observe.Reading { return observe.Reading{Most: 4} }))
+	page := scrape(t, observe.New("v1.2.3", func(context.Context) observe.Reading { return observe.Reading{Most: 4} }))
 	has(t, page, "postern_ready 0", "postern_database_connections_max 4")
 	for _, name := range []string{"postern_outbox_waiting ", "postern_signing_key_age_seconds ", "postern_tls_certificate_left_seconds "} {
 		if strings.Contains(page, "\n"+name) {
@@ -114,7 +114,7 @@ func TestWhatIsNotKnownIsNotTold(t *testing.T) {
 }
 
 func TestStrangersMakeNoSeries(t *testing.T) {
-	m := observe.New(reading)
+	m := observe.New("v1.2.3", reading)
 	for i := range 1000 {
 		n := strconv.Itoa(i)
 		m.Request(observe.Route{}, "M"+n, i, time.Millisecond)
@@ -129,7 +129,7 @@ func TestStrangersMakeNoSeries(t *testing.T) {
 }
 
 func TestManyRequestsAtOnceAreAllCounted(t *testing.T) {
-	m := observe.New(reading)
+	m := observe.New("v1.2.3", reading)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
@@ -146,7 +146,7 @@ func TestManyRequestsAtOnceAreAllCounted(t *testing.T) {
 }
 
 func TestCountingARequestTakesNoMemory(t *testing.T) {
-	m := observe.New(reading)
+	m := observe.New("v1.2.3", reading)
 	route := observe.RouteOf([]string{"/t/{tenant}/*", "/token"})
 	m.Request(route, http.MethodPost, http.StatusOK, time.Millisecond)
 	got := testing.AllocsPerRun(100, func() {
@@ -168,7 +168,7 @@ func TestNoMetricsCountNothing(t *testing.T) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	m := observe.New(reading)
+	m := observe.New("v1.2.3", reading)
 	patterns := []string{"/t/{tenant}/*", "/token"}
 	for b.Loop() {
 		m.Request(observe.RouteOf(patterns), http.MethodPost, http.StatusOK, time.Millisecond)

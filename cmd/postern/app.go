@@ -87,7 +87,7 @@ func (a *app) observe(store storage.Store) {
 	}
 	a.store = storage.Cached(store, cacheLife, a.term.clock)
 	if a.measured {
-		a.metrics = observe.New(a.vitals)
+		a.metrics = observe.New(whichVersion(), a.vitals)
 		a.store = countedStore{a.store, a.metrics}
 	}
 }

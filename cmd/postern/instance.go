@@ -113,13 +113,22 @@ type versionCmd struct {
 
 // Run prints which build this is.
 func (c versionCmd) Run(term *terminal) error {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
 	if c.JSON {
-		return printJSON(term.stdout, map[string]string{"version": version})
+		return printJSON(term.stdout, map[string]string{"version": whichVersion()})
 	}
-	_, err := fmt.Fprintln(term.stdout, "postern "+version)
+	_, err := fmt.Fprintln(term.stdout, "postern "+whichVersion())
 	return err
+}
+
+// version is what a release is built with; else the build's own is told.
+var version string
+
+func whichVersion() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }
