@@ -1,10 +1,12 @@
 package e2e_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -12,36 +14,25 @@ import (
 	"postern/e2e/harness"
 )
 
-// photographer keeps a picture of a page in every size and colour scheme.
-type photographer struct {
+// visitor goes to every page and looks at it.
+type visitor struct {
 	t   *testing.T
 	tab *harness.Tab
-	dir string
+	// look looks at the page that the tab is at, which goes by a name.
+	look func(tab *harness.Tab, name string)
 }
 
-// take opens an address, which must answer the same again, and keeps pictures of it.
-func (p photographer) take(name, address string) {
+// take opens an address, which must answer the same again, and looks at it.
+func (p visitor) take(name, address string) {
 	p.t.Helper()
 	p.tab.Open(address)
 	p.here(name)
 }
 
-// here keeps pictures of the page that the tab is at.
-func (p photographer) here(name string) {
+// here looks at the page that the tab is at.
+func (p visitor) here(name string) {
 	p.t.Helper()
-	for _, width := range []int64{390, 1280} {
-		for _, scheme := range []string{"light", "dark"} {
-			p.tab.Size(width, 844).Colours(scheme)
-			png := p.tab.Shot()
-			file := filepath.Join(p.dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
-			if err := os.WriteFile(file, png, 0o644); err != nil {
-				p.t.Fatal(err)
-			}
-			if over := p.tab.Overflow(); over > 0 {
-				p.t.Errorf("%s at %d px is %d px too wide", name, width, over)
-			}
-		}
-	}
+	p.look(p.tab, name)
 }
 
 // Pictures of every page go to e2e/shots; a page that is wider than its window fails.
@@ -51,8 +42,26 @@ func TestEveryPageFitsPhoneAndDesktop(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
+	visitEveryPage(t, func(tab *harness.Tab, name string) {
+		for _, width := range []int64{390, 1280} {
+			for _, scheme := range []string{"light", "dark"} {
+				tab.Size(width, 844).Colours(scheme)
+				file := filepath.Join(dir, fmt.Sprintf("%s-%d-%s.png", name, width, scheme))
+				if err := os.WriteFile(file, tab.Shot(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if over := tab.Overflow(); over > 0 {
+					t.Errorf("%s at %d px is %d px too wide", name, width, over)
+				}
+			}
+		}
+	})
+}
+
+func visitEveryPage(t *testing.T, look func(*harness.Tab, string)) {
+	t.Helper()
 	chromium := harness.NewChromium(t)
-	p := photographer{t, chromium.NewTab(), dir}
+	p := visitor{t, chromium.NewTab(), look}
 	c := newClient(t, shared)
 	p.take("dev-app", shared.URL+"/dev/app")
 	p.take("dev-spa", shared.URL+"/dev/spa")
@@ -61,11 +70,11 @@ func TestEveryPageFitsPhoneAndDesktop(t *testing.T) {
 	p.take("login-de", c.request("ui_locales", "de").url)
 	p.take("login-ja", c.request("ui_locales", "ja").url)
 	p.take("login-brand", brandedLogin(t))
-	p.shootLogin(chromium)
-	p.shootOthers(chromium, c)
+	p.login()
+	p.others(chromium, c)
 }
 
-func (p photographer) shootLogin(chromium *harness.Chromium) {
+func (p visitor) login() {
 	p.t.Helper()
 	address := newAddress()
 	p.tab.Open(shared.URL + "/dev/app/login")
@@ -79,22 +88,22 @@ func (p photographer) shootLogin(chromium *harness.Chromium) {
 	link := shared.WaitMail(p.t, address, 1).Link
 	p.take("dev-mail", shared.URL+"/dev/mail?to="+address)
 	p.take("verify-here", link)
-	stranger := photographer{p.t, harness.NewChromium(p.t).NewTab(), p.dir}
+	stranger := visitor{p.t, harness.NewChromium(p.t).NewTab(), p.look}
 	stranger.take("verify-elsewhere", link)
 	p.tab.Click(`form[action$="/auth/verify"] button`)
 	p.tab.Wait("#id-token-claims")
 	p.here("dev-account")
 	p.take("used", link)
 	p.take("waiting-done", waiting)
-	p.shootAccount(address)
+	p.account(address)
 	p.take("logout-confirm", metadata(p.t, shared)["end_session_endpoint"].(string))
 	p.tab.Click("form button:not([value=cancel])")
 	p.tab.WaitText("igned out")
 	p.here("signed-out")
 }
 
-// shootAccount moves whoever the tab is signed in as to another address.
-func (p photographer) shootAccount(from string) {
+// account moves whoever the tab is signed in as to another address.
+func (p visitor) account(from string) {
 	p.t.Helper()
 	to := newAddress()
 	p.take("account", shared.Issuer+"/auth/account")
@@ -107,7 +116,7 @@ func (p photographer) shootAccount(from string) {
 	p.tab.Wait("input[name=code]")
 	p.here("waiting-change")
 	link := shared.WaitMail(p.t, to, 1).Link
-	photographer{p.t, harness.NewChromium(p.t).NewTab(), p.dir}.take("verify-elsewhere-change", link)
+	visitor{p.t, harness.NewChromium(p.t).NewTab(), p.look}.take("verify-elsewhere-change", link)
 	p.take("verify-here-change", link)
 	p.tab.Click(`form[action$="/auth/verify"] button`)
 	p.tab.WaitText(to)
@@ -116,7 +125,7 @@ func (p photographer) shootAccount(from string) {
 	p.take("dev-mail-notice", shared.URL+"/dev/mail?to="+from)
 }
 
-func (p photographer) shootOthers(chromium *harness.Chromium, c client) {
+func (p visitor) others(chromium *harness.Chromium, c client) {
 	p.t.Helper()
 	spa, address := chromium.NewTab().Open(shared.URL+"/dev/spa?start"), newAddress()
 	typeAddress(spa, address)
@@ -141,13 +150,14 @@ func (p photographer) shootOthers(chromium *harness.Chromium, c client) {
 // brandedLogin makes a tenant with a brand of its own and gives its sign-in page.
 func brandedLogin(t *testing.T) string {
 	t.Helper()
-	shared.Run(t, "tenant", "create", "brand", "--name", "Violet Books")
-	shared.Run(t, "tenant", "set", "brand", "colour=#5b2a86", "greeting=Good to see you again", "support=help@violet.example",
+	slug := "brand-" + strings.ToLower(rand.Text()[:8])
+	shared.Run(t, "tenant", "create", slug, "--name", "Violet Books")
+	shared.Run(t, "tenant", "set", slug, "colour=#5b2a86", "greeting=Good to see you again", "support=help@violet.example",
 		"privacy=https://violet.example/privacy", "terms=https://violet.example/terms", "imprint=https://violet.example/imprint")
-	shared.Run(t, "client", "create", "--tenant", "brand", "--name", "Violet Reader", "--redirect-uri", callback, "--id", "reader", "--public")
+	shared.Run(t, "client", "create", "--tenant", slug, "--name", "Violet Reader", "--redirect-uri", callback, "--id", "reader", "--public")
 	q := url.Values{
 		"client_id": {"reader"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"},
 		"code_challenge": {oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())}, "code_challenge_method": {"S256"},
 	}
-	return shared.URL + "/t/brand/authorize?" + q.Encode()
+	return shared.URL + "/t/" + slug + "/authorize?" + q.Encode()
 }

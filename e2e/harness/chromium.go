@@ -149,6 +149,9 @@ func (tab *Tab) URL() string { return tab.eval("location.href") }
 // HTML is the whole page.
 func (tab *Tab) HTML() string { return tab.eval("document.documentElement.outerHTML") }
 
+// Value is the text that a script gives; empty while a page is loading.
+func (tab *Tab) Value(script string) string { return tab.eval(script) }
+
 func (tab *Tab) eval(script string) string {
 	ctx, cancel := context.WithTimeout(tab.ctx, 5*time.Second)
 	defer cancel()
