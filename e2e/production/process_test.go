@@ -41,7 +41,9 @@ func (w *world) start(args ...string) *process {
 	all := []string{
 		"serve", "--data", w.dir, "--database", w.database, "--listen", p.address, "--public-url", "https://" + host,
 		"--smtp", w.sink.URL, "--mail-from", "login@" + host, "--drain-delay", "2s",
-		"--tls-cert", w.dir + "/cert.pem", "--tls-key", w.dir + "/key.pem",
+	}
+	if !w.proxied {
+		all = append(all, "--tls-cert", w.dir+"/cert.pem", "--tls-key", w.dir+"/key.pem")
 	}
 	p.cmd = exec.CommandContext(context.Background(), binary, append(all, args...)...)
 	p.cmd.Stderr = &p.logs

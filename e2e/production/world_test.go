@@ -33,6 +33,7 @@ type world struct {
 	sink      *cluster.Sink
 	authority authority
 	processes []*process
+	proxied   bool // processes serve http, for a proxy
 	next      atomic.Uint64
 	client    struct {
 		ID     string `json:"client_id"`
