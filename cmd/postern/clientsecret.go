@@ -41,6 +41,7 @@ func (c clientSecretAddCmd) Run(ctx context.Context, term *terminal, in config.I
 
 type clientSecretDropCmd struct {
 	clientRef
+	JSON bool `name:"json" help:"JSON on stdout."`
 }
 
 // Run takes the older of two secrets away.
@@ -52,6 +53,9 @@ func (c clientSecretDropCmd) Run(ctx context.Context, term *terminal, in config.
 		client.Secrets = client.Secrets[1:]
 		if err := store.UpdateClient(ctx, client); err != nil {
 			return fmt.Errorf("change client %s: %w", client.ID, err)
+		}
+		if c.JSON {
+			return printJSON(term.stdout, map[string]idp.ClientID{"client_id": client.ID})
 		}
 		_, err := fmt.Fprintf(term.stdout, "client %s: the older secret is good no more\n", client.ID)
 		return err
