@@ -1,5 +1,5 @@
 // Command cli is a program for the terminal whose person signs in with a browser
-// on any device (RFC 8628).
+// on any device (RFC 8628), and which stays signed in by a refresh token.
 //
 //	postern client create --tenant demo --name Tool --public --grant refresh_token \
 //	  --grant urn:ietf:params:oauth:grant-type:device_code
