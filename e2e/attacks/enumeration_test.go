@@ -152,7 +152,8 @@ func shape(address string, texts ...string) string {
 // Threat 5, by the clock: 200 answers to each kind, in one shuffled order, must
 // not be told apart by their ranks. A rank test at p = 0.01 finds a difference
 // where there is none once in a hundred times, so what it finds has to be found
-// three times in a row, in other samples, to count.
+// three times in a row, in other samples, to count. On a machine with many times
+// the work that it can do, the making of a mail is felt: see docs/security.md.
 func TestKnownUnknownBlockedAndLimitedAddressesTakeTheSameTime(t *testing.T) {
 	onFresh(t, cluster.Config{Binary: binary, Processes: 1}, func(t *testing.T, w *world) {
 		// The mail server is this test, on the same processors: at no distance, what
