@@ -8,6 +8,11 @@ import (
 	"postern/idp"
 )
 
+// answerFirst is how long a mail waits for the answer to its request to be out.
+// Composing one beside it would make the answer late, for those addresses alone
+// that get a mail.
+const answerFirst = 20 * time.Millisecond
+
 // dispatch is a mail that a hand is held for.
 type dispatch struct {
 	claimed idp.ClaimedMail
@@ -45,6 +50,7 @@ func (w *Worker) takeDispatches(over <-chan struct{}, sending context.Context) {
 		case d := <-w.dispatches:
 			go func() {
 				defer w.Release()
+				rest(sending, answerFirst)
 				state, due, cause := w.attemptAtOnce(sending, d)
 				w.finish(sending, d.claimed, state, due, cause)
 			}()

@@ -48,6 +48,10 @@ func TestAMailThatAHandIsHeldForLeavesAtOnceWithItsLink(t *testing.T) {
 		m, dispatch := d.hold(t)
 		d.Send(m, dispatch)
 		synctest.Wait()
+		if len(d.hand.messages) != 0 {
+			t.Error("the mail did not wait for the answer to be out")
+		}
+		time.Sleep(100 * time.Millisecond)
 		if len(d.hand.messages) != 1 || !strings.HasSuffix(d.hand.messages[0].Link, "?token="+dispatch.Credential.Reveal()) {
 			t.Fatalf("sent: %+v", d.hand.messages)
 		}

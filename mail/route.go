@@ -114,7 +114,8 @@ func (r route) try(ctx context.Context, l *line, m Message, left int) error {
 	}
 	if deadline, bounded := ctx.Deadline(); bounded {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, deadline.Sub(now)/time.Duration(left))
+		// A context's deadline is by the system's clock, not by ours.
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/time.Duration(left))
 		defer cancel()
 	}
 	err := l.transport.Send(ctx, l.addressed(m, r.signers))

@@ -24,7 +24,7 @@ type Config struct {
 	From  idp.MailFrom
 	Clock func() time.Time
 	Log   *slog.Logger
-	// Workers is how many mails are worked on at once; 8 by default.
+	// Workers is how many mails are worked on at once; 16 by default.
 	Workers int
 	// Queue is how many wakes are remembered; 1024 by default. More are found by the sweep.
 	Queue int
@@ -65,7 +65,7 @@ func NewWorker(c Config) (*Worker, error) {
 	if from, err := idp.ParseAddress(string(c.From.Address)); err != nil || from != c.From.Address {
 		return nil, fmt.Errorf("mail: sender %q: not a canonical address", c.From.Address)
 	}
-	setDefault(&c.Workers, 8)
+	setDefault(&c.Workers, 16)
 	setDefault(&c.Queue, 1024)
 	setDefault(&c.Sweep, time.Second)
 	setDefault(&c.SendTimeout, time.Minute)
