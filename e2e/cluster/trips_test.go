@@ -51,6 +51,9 @@ func (w *world) countTrips(wire *pgtest.Wire) trips {
 	w.t.Helper()
 	got := trips{}
 	step := func(name string, do func() error) {
+		// Tenant, client and keys are kept for half a second. That ends before a step, not within it.
+		w.asked(0, w.request().url)
+		w.asked(0, w.issuer+"/jwks")
 		before := settled(wire)
 		if err := do(); err != nil {
 			w.t.Fatalf("%s: %v", name, err)
