@@ -48,12 +48,12 @@ func TestAMailThatAHandIsHeldForLeavesAtOnceWithItsLink(t *testing.T) {
 		m, dispatch := d.hold(t)
 		d.Send(m, dispatch)
 		synctest.Wait()
-		if len(d.hand.messages) != 0 {
+		if sent := d.hand.sent(); len(sent) != 0 {
 			t.Error("the mail did not wait for the answer to be out")
 		}
 		time.Sleep(100 * time.Millisecond)
-		if len(d.hand.messages) != 1 || !strings.HasSuffix(d.hand.messages[0].Link, "?token="+dispatch.Credential.Reveal()) {
-			t.Fatalf("sent: %+v", d.hand.messages)
+		if sent := d.hand.sent(); len(sent) != 1 || !strings.HasSuffix(sent[0].Link, "?token="+dispatch.Credential.Reveal()) {
+			t.Fatalf("sent: %+v", sent)
 		}
 		link := dispatch.Link
 		want := idp.Link{

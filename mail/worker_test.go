@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -47,6 +48,13 @@ func (h *hand) Send(ctx context.Context, m mail.Message) error {
 	n := len(h.messages)
 	h.mu.Unlock()
 	return h.send(ctx, m, n)
+}
+
+// sent gives what was handed over until now, while more may follow.
+func (h *hand) sent() []mail.Message {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.messages)
 }
 
 func always(err error) *hand {
