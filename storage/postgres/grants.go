@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"postern/idp"
@@ -85,11 +87,22 @@ func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, n
 }
 
 // UseGrant is FindGrant for who presents, along with a token, what may be
-// presented once: idp.ErrReplayed if it was before.
+// presented once: idp.ErrReplayed if it was before. On Citus, which does not always
+// plan a recursive query beside an INSERT, these are two statements.
 func (s *Store) UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error) {
 	const query = `WITH once AS (
 			INSERT INTO used_once (tenant_id, kind, digest, expires) VALUES ($1, $4, $5, $6)
 		) ` + findGrant
+	if s.distributed {
+		err := s.UseOnce(ctx, t, o.Kind, o.Digest, o.Expires)
+		if errors.Is(err, idp.ErrUsed) {
+			return idp.Grant{}, idp.User{}, fmt.Errorf("%w: %w", idp.ErrReplayed, err)
+		}
+		if err != nil {
+			return idp.Grant{}, idp.User{}, err
+		}
+		return s.FindGrant(ctx, t, id, now)
+	}
 	return s.standing(ctx, query, now, named(t), named(id), instant(now), o.Kind, digest(o.Digest), instant(o.Expires))
 }
 

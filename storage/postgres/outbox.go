@@ -89,11 +89,12 @@ func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.M
 	if slices.ContainsFunc(results, func(r idp.MailResult) bool { return r.State.Ends() }) {
 		batch.Queue(`SELECT set_config('synchronous_commit', 'off', true)`) // until the batch's own end
 	}
-	count := func(tag pgconn.CommandTag) error {
-		written += int(tag.RowsAffected())
-		return nil
-	}
-	for _, r := range results {
+	changed := make([]int, len(results)) // by the last try
+	for i, r := range results {
+		count := func(tag pgconn.CommandTag) error {
+			changed[i] = int(tag.RowsAffected())
+			return nil
+		}
 		switch {
 		case r.State == idp.OutboxQueued:
 			batch.Queue(again, named(t), named(r.ID), r.Attempt, instant(r.Due)).Exec(count)
@@ -103,8 +104,13 @@ func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.M
 			return 0, fmt.Errorf("an attempt does not end as %q", r.State)
 		}
 	}
-	err = s.together(ctx, &batch)
-	return written, err
+	if err := s.together(ctx, &batch); err != nil {
+		return 0, err
+	}
+	for _, n := range changed {
+		written += n
+	}
+	return written, nil
 }
 
 // lapsedAtOnce bounds how many entries one DueMails gives up.
