@@ -8,8 +8,12 @@ import (
 	"postern/e2e/harness"
 )
 
-// shared is the one provider of all these tests.
-var shared *harness.Server
+var (
+	// binary is the program, built once.
+	binary string
+	// shared is the one provider of all these tests.
+	shared *harness.Server
+)
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -19,8 +23,7 @@ func run(m *testing.M) int {
 		return fail(err)
 	}
 	defer os.RemoveAll(dir)
-	binary, err := harness.Build(dir)
-	if err != nil {
+	if binary, err = harness.Build(dir); err != nil {
 		return fail(err)
 	}
 	if shared, err = harness.Start(binary, dir, "--limits", "relaxed"); err != nil {

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -45,6 +47,7 @@ func startWith(t *testing.T, dir string, env []string, name string, args ...stri
 	p := &program{t: t, name: name + " " + strings.Join(args, " "), lines: make(chan string, 16), stderr: &bytes.Buffer{}, ended: make(chan struct{})}
 	cmd := exec.CommandContext(t.Context(), name, args...)
 	cmd.Dir, cmd.Stderr = dir, p.stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // what it starts ends with it
 	cmd.Env = append(append(os.Environ(), insecure...), env...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -69,7 +72,7 @@ func startWith(t *testing.T, dir string, env []string, name string, args ...stri
 	}()
 	t.Cleanup(func() {
 		stdin.Close()
-		_ = cmd.Process.Kill()
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		for range p.lines {
 			continue // what it still says is of no interest
 		}
@@ -104,6 +107,26 @@ func (p *program) say(line string) {
 	p.t.Helper()
 	if _, err := fmt.Fprintln(p.stdin, line); err != nil {
 		p.t.Fatal(err)
+	}
+}
+
+// listensAt waits until somebody takes connections there.
+func (p *program) listensAt(origin string) {
+	p.t.Helper()
+	timeout, tick := time.After(patience), time.NewTicker(40*time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			if conn, err := net.Dial("tcp", strings.TrimPrefix(origin, "http://")); err == nil {
+				conn.Close()
+				return
+			}
+		case <-p.ended:
+			p.t.Fatalf("%s ended before it listened at %s:\n%s", p.name, origin, p.stderr)
+		case <-timeout:
+			p.t.Fatalf("%s does not listen at %s after %s", p.name, origin, patience)
+		}
 	}
 }
 

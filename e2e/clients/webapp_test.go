@@ -2,11 +2,7 @@ package clients_test
 
 import (
 	"encoding/json"
-	"net"
-	"strings"
 	"testing"
-
-	"postern/e2e/harness"
 )
 
 // webApp signs a person in to an app that serves /login and shows at / what it
@@ -16,7 +12,7 @@ func webApp(t *testing.T, origin string, registration []string, run func(setting
 	registered := newClient(t, registration...)
 	app := run(map[string]any{"issuer": shared.Issuer, "clientId": registered.ID, "secret": registered.Secret, "origin": origin})
 	app.expect("ready")
-	waitListening(t, origin)
+	app.listensAt(origin)
 	p := newPerson(t)
 	page := p.signIn(origin + "/login")
 	var found report
@@ -25,17 +21,4 @@ func webApp(t *testing.T, origin string, registration []string, run func(setting
 	}
 	found.check(t, p)
 	return p, registered
-}
-
-// waitListening waits until somebody takes connections there.
-func waitListening(t *testing.T, origin string) {
-	t.Helper()
-	harness.Eventually(t, origin, func() bool {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(origin, "http://"))
-		if err != nil {
-			return false
-		}
-		conn.Close()
-		return true
-	})
 }
