@@ -1,11 +1,14 @@
 // Command api is a resource server: an API that takes Postern's access tokens,
 // as a bearer's or bound to a key by DPoP (RFC 9449), and tells who called it.
+// README.md beside it says how to run it. It reads from the environment:
 //
-//	ISSUER=http://127.0.0.1:8080/t/demo AUDIENCE=https://api.example go run ./examples/api
-//
-// AUDIENCE is what the API is called in the tenant (`postern api create`);
-// tokens that are for somebody else are refused. URL is where its callers reach
-// it, which proofs name; without it, that is http:// and LISTEN.
+//   - ISSUER: the tenant whose tokens it takes
+//   - AUDIENCE: what the API is called there (`postern api create`), or several
+//     names with commas; tokens that are for somebody else are refused
+//   - SCOPE: what its callers' tokens must hold; empty is nothing more
+//   - ORIGINS: web origins whose pages may call it, with commas
+//   - LISTEN: where it listens; 127.0.0.1:8081 without it
+//   - URL: where its callers reach it, which proofs name; http:// and LISTEN without it
 package main
 
 import (
@@ -46,11 +49,13 @@ func run(ctx context.Context) error {
 	}
 	g := &guard{
 		issuer: os.Getenv("ISSUER"), audiences: strings.Split(os.Getenv("AUDIENCE"), ","),
-		url: cmp.Or(os.Getenv("URL"), "http://"+listen), keys: oidc.NewRemoteKeySet(ctx, metadata.Keys), seen: map[string]time.Time{},
+		scope: os.Getenv("SCOPE"), url: cmp.Or(os.Getenv("URL"), "http://"+listen),
+		keys: oidc.NewRemoteKeySet(ctx, metadata.Keys), seen: map[string]time.Time{},
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /hello", g.protect(http.HandlerFunc(hello)))
-	server := &http.Server{Addr: listen, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	shared := share(strings.Split(os.Getenv("ORIGINS"), ","), mux)
+	server := &http.Server{Addr: listen, Handler: shared, ReadHeaderTimeout: 5 * time.Second}
 	go func() {
 		<-ctx.Done()
 		_ = server.Close()
@@ -66,5 +71,6 @@ func run(ctx context.Context) error {
 func hello(w http.ResponseWriter, r *http.Request) {
 	token := tokenOf(r.Context())
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
 	_ = json.NewEncoder(w).Encode(map[string]string{"hello": token.Subject, "client": token.ClientID, "scope": token.Scope})
 }

@@ -19,6 +19,7 @@ import (
 type guard struct {
 	issuer    string
 	audiences []string
+	scope     string // that callers' tokens must hold, if any
 	url       string
 	keys      oidc.KeySet // fetched once, and again for a key that is not known
 
@@ -58,24 +59,43 @@ func tokenOf(ctx context.Context) token {
 	return t
 }
 
+// errScope tells a token that is good but not for this.
+var errScope = errors.New("without the scope that it takes")
+
 func (g *guard) protect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t, err := g.check(r)
-		if err == nil {
-			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, t)))
+		if err != nil {
+			g.refuse(w, r, err)
 			return
 		}
-		scheme, code := "Bearer", "invalid_token"
-		if errors.Is(err, errProof) {
-			scheme, code = `DPoP algs="ES256 EdDSA PS256"`, "invalid_dpop_proof"
-		}
-		w.Header().Set("WWW-Authenticate", scheme+` error="`+code+`"`)
-		http.Error(w, code, http.StatusUnauthorized)
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, t)))
 	})
 }
 
-// check gives the token if it is the issuer's, for this API, and alive, and if
-// whoever sent it holds the key that it is bound to.
+// proofs are the challenge to callers that hold a key.
+const proofs = `DPoP algs="ES256 EdDSA PS256"`
+
+// refuse answers as RFC 6750 §3 has it: who sent no token is told only how to.
+func (g *guard) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	status, code, challenge := http.StatusUnauthorized, "invalid_token", "Bearer"
+	switch {
+	case r.Header.Get("Authorization") == "":
+		w.Header().Add("WWW-Authenticate", "Bearer")
+		w.Header().Add("WWW-Authenticate", proofs)
+		http.Error(w, "an access token is missing", status)
+		return
+	case errors.Is(err, errScope):
+		status, code, challenge = http.StatusForbidden, "insufficient_scope", `Bearer scope="`+g.scope+`",`
+	case errors.Is(err, errProof):
+		code, challenge = "invalid_dpop_proof", proofs+","
+	}
+	w.Header().Set("WWW-Authenticate", challenge+` error="`+code+`"`)
+	http.Error(w, code, status)
+}
+
+// check gives the token if it is the issuer's, for this API, and alive, if
+// whoever sent it holds the key that it is bound to, and if it holds the scope.
 func (g *guard) check(r *http.Request) (token, error) {
 	scheme, text, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	signed, err := jose.ParseSignedCompact(text, []jose.SignatureAlgorithm{jose.ES256, jose.EdDSA, jose.PS256, jose.RS256})
@@ -102,7 +122,12 @@ func (g *guard) check(r *http.Request) (token, error) {
 	case bound != strings.EqualFold(scheme, "DPoP"), !bound && !strings.EqualFold(scheme, "Bearer"):
 		return token{}, errors.New("sent as a bearer's though it is bound to a key, or the reverse")
 	case bound:
-		return t, g.prove(r, text, t.Bound.Key)
+		if err := g.prove(r, text, t.Bound.Key); err != nil {
+			return token{}, err
+		}
+	}
+	if g.scope != "" && !slices.Contains(strings.Fields(t.Scope), g.scope) {
+		return token{}, errScope
 	}
 	return t, nil
 }
