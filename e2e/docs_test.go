@@ -128,3 +128,21 @@ func TestEveryMutationIsInTheTable(t *testing.T) {
 		}
 	}
 }
+
+// Each fuzz target begins with inputs that are kept beside it.
+func TestEveryFuzzTargetKeepsACorpus(t *testing.T) {
+	t.Parallel()
+	targets := 0
+	for name := range testsOfTheProject(t) {
+		if !strings.HasPrefix(name, "Fuzz") {
+			continue
+		}
+		targets++
+		if kept, err := filepath.Glob("../*/testdata/fuzz/" + name + "/*"); err != nil || len(kept) == 0 {
+			t.Errorf("%s has no corpus in testdata/fuzz: %v", name, err)
+		}
+	}
+	if targets == 0 {
+		t.Error("there is no fuzz target")
+	}
+}
