@@ -90,6 +90,9 @@ type Rotation struct {
 	// BoundTo names the key that the client proved, if any. It must be the one
 	// that the tokens are bound to, where they are.
 	BoundTo string
+	// Issued tells that the token bears our mark. Only then is one that is not the
+	// current one taken for an old one, whose reuse ends the family.
+	Issued bool
 	// Stay leaves the current token in place: it is answered with itself.
 	Stay bool
 	// Once is noted in the same step; ErrReplayed if it was before.

@@ -16,9 +16,8 @@ import (
 const purposeGrant = "access-token-grant"
 
 // accessClaims are those of an access token (RFC 9068 §2.2). gid names the
-// grant: by it a token is revoked without a row of its own. It is sealed, for
-// who knows a grant's id can present a made-up refresh token of it and have the
-// real one revoked as stolen; a resource server must not be able to.
+// grant: by it a token is revoked without a row of its own. It is sealed, for a
+// resource server has no use for the name that refresh tokens are looked up by.
 type accessClaims struct {
 	Issuer   string        `json:"iss"`
 	Subject  string        `json:"sub"`

@@ -49,7 +49,7 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 		confirmation: confirmation(ctx, c),
 	}
 	if offline && g.Request.Offline() {
-		m.refresh = refresh.Reveal()
+		m.refresh = p.refreshText(ctx, refresh)
 	}
 	return p.mint(ctx, m)
 }

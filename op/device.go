@@ -115,7 +115,7 @@ func (p *Provider) exchangeDevice(ctx context.Context, c idp.Client, r *oidc.Dev
 	}
 	if offline && g.Request.Offline() {
 		refresh.ID = string(g.ID) // a refresh token is looked up by its grant
-		m.refresh = refresh.Reveal()
+		m.refresh = p.refreshText(ctx, refresh)
 	}
 	return p.mint(ctx, m)
 }

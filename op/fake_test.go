@@ -323,6 +323,8 @@ func (s *fakeStore) RotateRefresh(_ context.Context, r idp.Rotation) (idp.Rotate
 		if err := s.noteOnce(r.TenantID, r.Once); err != nil {
 			return idp.Rotated{}, err
 		}
+	case !r.Issued:
+		return idp.Rotated{}, idp.ErrNotFound
 	default:
 		g.Revoked = true
 		return idp.Rotated{}, idp.ErrUsed

@@ -76,7 +76,7 @@ func (p *Provider) tellToken(ctx context.Context, c idp.Client, token string) (i
 	if c.Public() {
 		return introspection{}, invalidClient("this endpoint is for clients with a secret")
 	}
-	if refresh, err := idp.ParseCredential(token); err == nil {
+	if refresh, _, err := p.parseRefresh(ctx, token); err == nil {
 		return p.tellRefresh(ctx, c, refresh)
 	}
 	claims, err := p.openAccess(ctx, token)

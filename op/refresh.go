@@ -15,7 +15,7 @@ import (
 // must not lock it out (FAPI 2.0 Security Profile §5.3.2.1).
 func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.RefreshTokenRequest, resource []string) (tokenAnswer, error) {
 	const bad = "the refresh token is not good for this client"
-	presented, err := idp.ParseCredential(r.RefreshToken)
+	presented, issued, err := p.parseRefresh(ctx, r.RefreshToken)
 	if err != nil {
 		return tokenAnswer{}, invalidGrant(bad).because(err)
 	}
@@ -25,7 +25,7 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	key, stay := callOf(ctx).key, c.FAPI()
 	rotated, err := p.store.RotateRefresh(ctx, idp.Rotation{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(presented.ID), ClientID: c.ID,
-		Presented: presented.Secret, Salt: idp.NewSecret(), Now: p.clock(),
+		Presented: presented.Secret, Issued: issued, Salt: idp.NewSecret(), Now: p.clock(),
 		Once: key.noted(), BoundTo: confirmation(ctx, c).Name(), Stay: stay,
 	})
 	if err != nil {
@@ -37,7 +37,7 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	}
 	// The new ID token has no nonce: nobody waits for it (OpenID Connect Core §12.2).
 	return p.mint(ctx, minting{
-		client: c, grant: rotated.Grant, user: rotated.User, refresh: next.Reveal(),
+		client: c, grant: rotated.Grant, user: rotated.User, refresh: p.refreshText(ctx, next),
 		scope:    or(r.Scopes, rotated.Grant.Request.Scope),
 		resource: or(resource, rotated.Grant.Request.Resource), confirmation: confirmation(ctx, c),
 	})

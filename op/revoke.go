@@ -34,7 +34,7 @@ func (p *Provider) endToken(ctx context.Context, c idp.Client, token string) err
 }
 
 func (p *Provider) grantBehind(ctx context.Context, token string) (idp.GrantID, error) {
-	refresh, err := idp.ParseCredential(token)
+	refresh, _, err := p.parseRefresh(ctx, token)
 	if err != nil {
 		claims, err := p.openAccess(ctx, token)
 		return claims.GrantID, err

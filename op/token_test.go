@@ -25,7 +25,7 @@ func TestACodeGivesTokensThatSayWhatTheyShould(t *testing.T) {
 	if res.StatusCode != http.StatusOK || res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("Content-Type") != "application/json" {
 		t.Fatalf("%d %v %s", res.StatusCode, res.Header, res.body)
 	}
-	if got["token_type"] != "Bearer" || got["expires_in"] != 3600.0 || got["scope"] != "openid email offline_access" || len(fmt.Sprint(got["refresh_token"])) != 64 {
+	if got["token_type"] != "Bearer" || got["expires_in"] != 3600.0 || got["scope"] != "openid email offline_access" || len(fmt.Sprint(got["refresh_token"])) != 86 {
 		t.Errorf("%v", got)
 	}
 	now := float64(w.now().Unix())
@@ -293,6 +293,35 @@ func TestRefreshTokensRotate(t *testing.T) {
 	wantError(t, w.token(refreshing("web", first["refresh_token"])), http.StatusBadRequest, "invalid_grant")
 	wantError(t, w.token(refreshing("web", second["refresh_token"])), http.StatusBadRequest, "invalid_grant")
 	wantError(t, w.userinfo(second["access_token"]), http.StatusUnauthorized, "invalid_token")
+}
+
+// Who knows a token's first part, which names its grant, ends nothing with it.
+func TestAMadeUpRefreshTokenEndsNothing(t *testing.T) {
+	w := newWorld(t)
+	text := func(a answer) string { return fmt.Sprint(a.json(t)["refresh_token"]) }
+	first := fmt.Sprint(w.tokens("web")["refresh_token"])
+	second := text(w.token(refreshing("web", first)))
+	w.move(idp.RefreshGrace + time.Second)
+	madeUp := first[:22] + strings.Repeat("A", 42) // the grant's name, and a secret of its own
+	for name, token := range map[string]string{
+		"without a mark":            madeUp,
+		"with another's mark":       madeUp + first[64:],
+		"with a mark of its own":    madeUp + strings.Repeat("A", 22),
+		"an old one, unmarked":      first[:64],
+		"an old one, wrongly":       first[:64] + second[64:],
+		"an old one, half marked":   first[:75],
+		"the current one, and more": second + "A",
+	} {
+		t.Log(name)
+		wantError(t, w.token(refreshing("web", token)), http.StatusBadRequest, "invalid_grant")
+	}
+	third := w.token(refreshing("web", second[:64])) // as it was before there were marks
+	if third.StatusCode != http.StatusOK || len(text(third)) != len(first) {
+		t.Fatalf("the true one after that: %s", third.body)
+	}
+	w.move(idp.RefreshGrace + time.Second)
+	wantError(t, w.token(refreshing("web", second)), http.StatusBadRequest, "invalid_grant")
+	wantError(t, w.token(refreshing("web", text(third))), http.StatusBadRequest, "invalid_grant")
 }
 
 func TestScopeNarrowsAndNeverWidens(t *testing.T) {

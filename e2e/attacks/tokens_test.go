@@ -141,6 +141,32 @@ func TestAStolenRefreshTokenEndsItsFamilyWhoeverUsesItFirst(t *testing.T) {
 	}, "0s", "30s")
 }
 
+// Threat 21, turned round: who has seen an old token of a public client, or only
+// its first part, which names the grant, ends nobody's family with one of their own.
+func TestAMadeUpRefreshTokenEndsNoFamily(t *testing.T) {
+	onBothWithClocks(t, func(t *testing.T, w *world) {
+		now, later := 0, 1
+		c := w.demo(t, "--public", "--finish", "link")
+		b := by(browse(t), now)
+		l := &login{client: c, browser: b, address: newAddress(), request: c.request()}
+		l.waiting = submit(t, b, b.Get(l.request.url), "/auth/login", url.Values{"email": {l.address}})
+		_, tokens := l.tokenAt(t, now, l.spend(l.code(t, l.press(t, l.link(t)))))
+		old := tokens["refresh_token"]
+		_, first := c.tokenAt(t, now, renew(old))
+		for name, made := range map[string]string{
+			"the grant's name alone":     old[:22] + strings.Repeat("A", 42),
+			"with a mark of another":     old[:22] + strings.Repeat("A", 42) + old[64:],
+			"an old one without its own": old[:64],
+		} {
+			status, got := c.tokenAt(t, later, renew(made))
+			refused(t, name, status, got)
+		}
+		if status, _ := c.tokenAt(t, later, renew(first["refresh_token"])); status != http.StatusOK {
+			t.Errorf("a token that somebody made up ended the family: %d", status)
+		}
+	}, "0s", "30s")
+}
+
 // Threat 28: every kind of token in every place for another kind.
 func TestATokenOfOneKindInThePlaceOfAnotherIsNone(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {

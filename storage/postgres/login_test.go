@@ -150,7 +150,7 @@ func (s *shop) login(address idp.Address) {
 	})
 	s.around("RotateRefresh", func() {
 		_, err := s.store.RotateRefresh(ctx, idp.Rotation{
-			TenantID: s.tenant.ID, GrantID: grant.ID, ClientID: "app", Presented: refresh, Salt: idp.NewSecret(), Now: now,
+			TenantID: s.tenant.ID, GrantID: grant.ID, ClientID: "app", Presented: refresh, Issued: true, Salt: idp.NewSecret(), Now: now,
 		})
 		s.must(err)
 	})

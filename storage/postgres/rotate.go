@@ -30,9 +30,9 @@ func (a *rotating) into() []any {
 
 // RotateRefresh replaces the current refresh token by its successor, or
 // answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
-// (also revoked grants), ErrMismatch (another client's, or bound to another
-// key), ErrExpired, ErrUsed: an older token, which has revoked the grant and
-// appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
+// (also revoked grants, and tokens that nobody issued), ErrMismatch (another
+// client's, or bound to another key), ErrExpired, ErrUsed: an older token that
+// was issued, which has revoked the grant and appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
 // it was before.
 //
 // All three are one UPDATE, decided on the newest row: of two that present the
@@ -41,6 +41,7 @@ func (a *rotating) into() []any {
 func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
 	const (
 		current = `sha256(g.refresh || $4) = $5`
+		again   = `coalesce(sha256(g.previous || $4) = $5 AND g.refreshed_at > $11, false)`
 		update  = `WITH u AS (
 			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AND g.bound_to IN ('', $14) AS own, g.refresh_expires > $3 AS in_time
 			FROM grants g` + userOfGrant + `
@@ -54,10 +55,11 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 				refresh_expires = CASE WHEN ` + current + ` THEN $9 ELSE g.refresh_expires END,
 				expires = CASE WHEN ` + current + ` THEN greatest(g.expires, $9) ELSE g.expires END,
 				sweep_day = CASE WHEN ` + current + ` THEN greatest(g.sweep_day, $10::int) ELSE g.sweep_day END,
-				revoked = NOT (` + current + ` OR coalesce(sha256(g.previous || $4) = $5 AND g.refreshed_at > $11, false))
+				revoked = NOT (` + current + ` OR ` + again + `)
 			FROM u
 			WHERE g.tenant_id = $1 AND g.grant_id = $2 AND NOT g.revoked AND g.refresh IS NOT NULL
 				AND g.refresh_expires > $3 AND u.own AND NOT u.disabled
+				AND (` + current + ` OR ` + again + ` OR $18)
 			RETURNING g.salt, ` + grantColumns + `
 		), noted AS (
 			INSERT INTO audit_events (` + eventColumns + `)
@@ -78,7 +80,7 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 	err := s.row(ctx, a.into(), update, named(r.TenantID), named(r.GrantID), instant(r.Now), presented.nonce, presented.want,
 		string(r.ClientID), digest(next), r.Salt.Bytes(), instant(until), sweepDay(until),
 		instant(r.Now.Add(-idp.RefreshGrace)), key(reuse.ID), string(reuse.Kind),
-		r.BoundTo, r.Once.Kind, digest(r.Once.Digest), instant(r.Once.Expires))
+		r.BoundTo, r.Once.Kind, digest(r.Once.Digest), instant(r.Once.Expires), r.Issued)
 	if err == nil {
 		err = a.refusal()
 	}
@@ -101,6 +103,6 @@ func (a *rotating) refusal() error {
 	case !a.inTime:
 		return idp.ErrExpired
 	default:
-		return idp.ErrNotFound // someone has revoked it meanwhile
+		return idp.ErrNotFound // nobody issued it, or someone has revoked the grant meanwhile
 	}
 }

@@ -8,9 +8,9 @@ import (
 
 // RotateRefresh replaces the current refresh token by its successor, or
 // answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
-// (also revoked grants), ErrMismatch (another client's, or bound to another
-// key), ErrExpired, ErrUsed: an older token, which has revoked the grant and
-// appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
+// (also revoked grants, and tokens that nobody issued), ErrMismatch (another
+// client's, or bound to another key), ErrExpired, ErrUsed: an older token that
+// was issued, which has revoked the grant and appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
 // it was before.
 func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
 	var done idp.Rotated
@@ -45,6 +45,8 @@ func rotate(ctx context.Context, q *statements, r idp.Rotation, row grantRow) (i
 		return idp.Rotated{Grant: g, User: row.user, Salt: r.Salt}, err
 	case row.previous.Equal(presented) && r.Now.Before(row.refreshedAt.Add(idp.RefreshGrace)):
 		return idp.Rotated{Grant: g, User: row.user, Salt: row.salt}, noteOnce(ctx, q, g.TenantID, r.Once)
+	case !r.Issued:
+		return idp.Rotated{}, idp.ErrNotFound
 	default:
 		return idp.Rotated{}, revokeReused(ctx, q, g, idp.EventTokenReuse, r.Now)
 	}

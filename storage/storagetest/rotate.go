@@ -11,7 +11,8 @@ var rotateCases = cases{
 	"the previous one gets the same answer within the grace": rotateGrace,
 	"the previous one after the grace revokes the family":    rotateAfterGrace,
 	"an older one revokes the family":                        rotateOlder,
-	"a forged one revokes the family":                        rotateForged,
+	"one that nobody issued changes nothing":                 rotateForged,
+	"one from before tokens were marked rotates":             rotateUnmarked,
 	"of many at once one rotates and all get the same token": rotateRace,
 	"another client's is a mismatch and changes nothing":     rotateMismatch,
 	"a refresh token is good until it expires":               rotateExpires,
@@ -36,7 +37,7 @@ func family(w *world) (idp.Grant, idp.Secret) {
 }
 
 func (s *side) rotation(g idp.Grant, presented idp.Secret) idp.Rotation {
-	return idp.Rotation{TenantID: s.id, GrantID: g.ID, ClientID: "app", Presented: presented, Salt: idp.NewSecret(), Now: s.w.now}
+	return idp.Rotation{TenantID: s.id, GrantID: g.ID, ClientID: "app", Presented: presented, Issued: true, Salt: idp.NewSecret(), Now: s.w.now}
 }
 
 func rotateIs(w *world, g idp.Grant, presented idp.Secret, now time.Time, want error) idp.Secret {
@@ -95,9 +96,31 @@ func rotateOlder(w *world) {
 }
 
 func rotateForged(w *world) {
-	g, _ := family(w)
-	rotateIs(w, g, idp.NewSecret(), w.now, idp.ErrUsed)
-	familyIsRevoked(w, g)
+	g, token := family(w)
+	next := rotateIs(w, g, token, w.now, nil)
+	forged := w.a.rotation(g, idp.NewSecret())
+	forged.Issued = false
+	for range 2 {
+		_, err := w.store.RotateRefresh(w.ctx, forged)
+		w.is(idp.ErrNotFound, err, "rotate a forged one")
+	}
+	w.a.audited(idp.EventTokenReuse, 0)
+	rotateIs(w, g, next, w.now, nil)
+}
+
+func rotateUnmarked(w *world) {
+	g, token := family(w)
+	r := w.a.rotation(g, token)
+	r.Issued = false
+	got, err := w.store.RotateRefresh(w.ctx, r)
+	w.ok(err, "rotate")
+	again, err := w.store.RotateRefresh(w.ctx, r)
+	w.ok(err, "rotate again")
+	w.same(got.Salt.Reveal(), again.Salt.Reveal(), "salt")
+	r.Now = w.now.Add(idp.RefreshGrace)
+	_, err = w.store.RotateRefresh(w.ctx, r)
+	w.is(idp.ErrNotFound, err, "rotate after the grace")
+	rotateIs(w, g, token.Successor(got.Salt), r.Now, nil)
 }
 
 func rotateRace(w *world) {
