@@ -41,4 +41,5 @@ const (
 	EventLogoutLost  EventKind = "logout.not_delivered"
 	EventConsent     EventKind = "consent.given"
 	EventConsentGone EventKind = "consent.revoked"
+	EventExchanged   EventKind = "token.exchanged"
 )

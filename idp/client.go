@@ -48,6 +48,8 @@ const (
 	GrantClientCredentials = "client_credentials"
 	// GrantDeviceCode is of devices without a browser (RFC 8628 §3.4).
 	GrantDeviceCode = "urn:ietf:params:oauth:grant-type:device_code"
+	// GrantTokenExchange gives a token for another (RFC 8693 §2.1).
+	GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name, no credential
 )
 
 // Finish says in which tab a login ends at the client.
@@ -223,7 +225,7 @@ func (c Client) validate() error {
 	if err := m.validateURIs(); err != nil {
 		return err
 	}
-	return m.validateFAPI()
+	return errors.Join(m.validateExchange(), m.validateFAPI())
 }
 
 // validateRequests checks what is registered of authorization and token requests.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // ClientMetadata are a client's settings. Names follow RFC 7591 §2, OpenID
@@ -79,6 +80,7 @@ type ClientMetadata struct {
 	// TLSBoundTokens binds tokens to the certificate of the connection (RFC 8705 §3.4).
 	TLSBoundTokens bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	CertificateNames
+	ExchangePolicy
 }
 
 // SecurityProfile is what a client is held to as a whole.
@@ -123,15 +125,18 @@ func (m ClientMetadata) validateAuth(secrets int) error {
 		return errors.New("a client that proves itself by its own key has no secret")
 	}
 	for _, grantType := range m.GrantTypes {
-		if !slices.Contains([]string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode}, grantType) {
-			return fmt.Errorf("grant type %q: authorization_code, refresh_token, client_credentials or %s", grantType, GrantDeviceCode)
+		if !slices.Contains(grantTypes, grantType) {
+			return fmt.Errorf("grant type %q: %s", grantType, strings.Join(grantTypes, ", "))
 		}
-		if public && grantType == GrantClientCredentials {
-			return errors.New("a public client cannot have the grant type client_credentials")
+		if public && (grantType == GrantClientCredentials || grantType == GrantTokenExchange) {
+			return errors.New("a public client cannot have the grant type " + grantType)
 		}
 	}
 	return nil
 }
+
+// grantTypes are all that are known.
+var grantTypes = []string{GrantAuthorizationCode, GrantRefreshToken, GrantClientCredentials, GrantDeviceCode, GrantTokenExchange}
 
 // authMethods are all that are known.
 var authMethods = []AuthMethod{AuthNone, AuthBasic, AuthPost, AuthPrivateKey, AuthTLS, AuthSelfSignedTLS}

@@ -32,8 +32,21 @@ type accessClaims struct {
 	Session  idp.SessionID `json:"sid,omitempty"`
 	Sealed   string        `json:"gid,omitempty"`
 	GrantID  idp.GrantID   `json:"-"`
+	// Owner is the client that the grant was given to, where the token is another's
+	// by exchange.
+	Owner idp.ClientID `json:"-"`
 
 	Confirmation *idp.Confirmation `json:"cnf,omitempty"`
+	Actor        *actor            `json:"act,omitempty"`     // RFC 8693 §4.1
+	MayAct       *actor            `json:"may_act,omitempty"` // RFC 8693 §4.4
+}
+
+// owner is the client that the grant was given to.
+func (c accessClaims) owner() idp.ClientID {
+	if c.Owner != "" {
+		return c.Owner
+	}
+	return c.ClientID
 }
 
 // confirmation is the key that has to come with the token, if any.
@@ -144,7 +157,7 @@ func (p *Provider) openAccess(ctx context.Context, token string) (accessClaims, 
 	if err != nil {
 		return accessClaims{}, errors.Join(errNoToken, err)
 	}
-	claims.GrantID = idp.GrantID(grant)
+	claims.GrantID, claims.Owner = parseStand(string(grant))
 	return claims, nil
 }
 
@@ -171,30 +184,58 @@ func (p *Provider) readAccess(ctx context.Context, t idp.TenantID, token string)
 //
 // A proof that came along is noted with it; ErrReplayed if it was seen before.
 func (p *Provider) standing(ctx context.Context, claims accessClaims, key *proof) (idp.Grant, idp.User, error) {
-	c, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, claims.ClientID)
-	if errors.Is(err, idp.ErrNotFound) {
-		return idp.Grant{}, idp.User{}, errors.Join(errNoToken, err)
-	}
-	if err != nil {
-		return idp.Grant{}, idp.User{}, fmt.Errorf("find client: %w", err)
-	}
 	if claims.own() {
-		if !c.AllowsGrant(idp.GrantClientCredentials) {
-			return idp.Grant{}, idp.User{}, errNoToken
-		}
-		return idp.Grant{}, idp.User{}, p.noteProof(ctx, key)
+		return idp.Grant{}, idp.User{}, p.standsAlone(ctx, claims, key)
 	}
-	g, user, err := p.grantOf(ctx, claims.GrantID, key)
+	return p.standsOn(ctx, claims, func(id idp.GrantID) (idp.Grant, idp.User, error) { return p.grantOf(ctx, id, key) })
+}
+
+// standsOn is standing for a person's token, whose grant is found, in one step
+// of the store, by what the caller does with it.
+func (p *Provider) standsOn(ctx context.Context, claims accessClaims, find func(idp.GrantID) (idp.Grant, idp.User, error)) (idp.Grant, idp.User, error) {
+	c, err := p.clientOfToken(ctx, claims)
+	if err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	if claims.Owner != "" && !c.MayExchange(claims.Audience) {
+		return idp.Grant{}, idp.User{}, errNoToken
+	}
+	g, user, err := find(claims.GrantID)
 	if errors.Is(err, idp.ErrNotFound) {
 		return idp.Grant{}, idp.User{}, errors.Join(errNoToken, err)
 	}
 	if err != nil {
 		return idp.Grant{}, idp.User{}, fmt.Errorf("find grant: %w", err)
 	}
-	if g.ClientID != claims.ClientID || user.SubjectAt(c, p.sealer) != claims.Subject {
+	if g.ClientID != claims.owner() || user.SubjectAt(c, p.sealer) != claims.Subject {
 		return idp.Grant{}, idp.User{}, errNoToken
 	}
 	return g, user, nil
+}
+
+// standsAlone is standing for a client's own token.
+func (p *Provider) standsAlone(ctx context.Context, claims accessClaims, key *proof) error {
+	c, err := p.clientOfToken(ctx, claims)
+	switch {
+	case err != nil:
+		return err
+	case !c.AllowsGrant(idp.GrantClientCredentials):
+		return errNoToken
+	default:
+		return p.noteProof(ctx, key)
+	}
+}
+
+// clientOfToken gives the client that a token was issued to; errNoToken if it is gone.
+func (p *Provider) clientOfToken(ctx context.Context, claims accessClaims) (idp.Client, error) {
+	c, err := p.store.FindClient(ctx, idp.TenantOf(ctx).ID, claims.ClientID)
+	if errors.Is(err, idp.ErrNotFound) {
+		return idp.Client{}, errors.Join(errNoToken, err)
+	}
+	if err != nil {
+		return idp.Client{}, fmt.Errorf("find client: %w", err)
+	}
+	return c, nil
 }
 
 func (p *Provider) grantOf(ctx context.Context, id idp.GrantID, key *proof) (idp.Grant, idp.User, error) {

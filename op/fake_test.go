@@ -25,8 +25,10 @@ type fakeStore struct {
 	tokens  map[string]idp.RegistrationToken
 	logos   map[idp.ClientID]idp.Logo
 	devices map[string]*idp.DeviceLogin
-	allowed idp.GrantID
-	polled  time.Time
+	// exchanges are those that left an audit event.
+	exchanges []idp.Exchange
+	allowed   idp.GrantID
+	polled    time.Time
 	// consents are those that people have given.
 	consents []idp.Consent
 	// poison, if set, is what every call fails with.
@@ -200,6 +202,20 @@ func (s *fakeStore) UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID
 		return idp.Grant{}, idp.User{}, err
 	}
 	return s.FindGrant(ctx, t, id, now)
+}
+
+func (s *fakeStore) ExchangeGrant(ctx context.Context, e idp.Exchange) (idp.Grant, idp.User, error) {
+	g, u, err := s.FindGrant(ctx, e.TenantID, e.GrantID, e.Now)
+	if err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.noteOnce(e.TenantID, e.Once); err != nil {
+		return idp.Grant{}, idp.User{}, err
+	}
+	s.exchanges = append(s.exchanges, e)
+	return g, u, nil
 }
 
 func (s *fakeStore) FindPushed(ctx context.Context, t idp.TenantID, id string) (idp.StoredRequest, error) {

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"postern/idp"
 )
 
 const (
@@ -49,10 +51,12 @@ func readQuery(r *http.Request) (url.Values, error) {
 }
 
 // repeated names a parameter that is there more than once, which none but
-// resource may be (RFC 6749 §3.1, RFC 8707 §2), or is empty.
+// resource may be, and audience where tokens are exchanged (RFC 6749 §3.1, RFC
+// 8707 §2, RFC 8693 §2.1), or is empty.
 func repeated(form url.Values) string {
+	exchange := form.Get("grant_type") == idp.GrantTokenExchange
 	for name, values := range form {
-		if len(values) > 1 && name != "resource" {
+		if len(values) > 1 && name != "resource" && (name != "audience" || !exchange) {
 			return name
 		}
 	}

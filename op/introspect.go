@@ -28,6 +28,7 @@ type introspection struct {
 	ACR       string       `json:"acr,omitempty"`
 
 	Confirmation *idp.Confirmation `json:"cnf,omitempty"` // RFC 8705 §3.2, RFC 9449 §6.2
+	Actor        *actor            `json:"act,omitempty"` // RFC 8693 §4.1
 }
 
 // introspect is the introspection endpoint (RFC 7662), for clients with a secret.
@@ -93,7 +94,7 @@ func (p *Provider) tellToken(ctx context.Context, c idp.Client, token string) (i
 		Active: true, Scope: claims.Scope, ClientID: claims.ClientID, TokenType: tokenType(claims.confirmation()),
 		Expires: claims.Expires, IssuedAt: claims.IssuedAt, AuthTime: claims.AuthTime,
 		Subject: claims.Subject, Audience: claims.Audience, Issuer: claims.Issuer, ID: claims.ID, ACR: claims.ACR,
-		Confirmation: claims.Confirmation,
+		Confirmation: claims.Confirmation, Actor: claims.Actor,
 	}, nil
 }
 

@@ -182,7 +182,7 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 			ScopesSupported:                   scopes,
 			ResponseTypesSupported:            []string{"code"},
 			ResponseModesSupported:            modes,
-			GrantTypesSupported:               []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode},
+			GrantTypesSupported:               []oidc.GrantType{oidc.GrantTypeCode, oidc.GrantTypeRefreshToken, oidc.GrantTypeClientCredentials, oidc.GrantTypeDeviceCode, oidc.GrantTypeTokenExchange},
 			ACRValuesSupported:                []string{idp.ACRLink, idp.ACRRelay},
 			SubjectTypesSupported:             []string{string(idp.SubjectPublic), string(idp.SubjectPairwise)},
 			IDTokenSigningAlgValuesSupported:  algs,

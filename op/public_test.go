@@ -33,7 +33,7 @@ func TestMetadataSaysWhatThereIs(t *testing.T) {
 		"userinfo_signing_alg_values_supported":       []any{"RS256", "PS256", "ES256", "EdDSA"},
 		"request_object_signing_alg_values_supported": []any{"RS256", "PS256", "ES256", "EdDSA", "Ed25519", "none"},
 		"display_values_supported":                    []any{"page", "popup", "touch"},
-		"grant_types_supported":                       []any{"authorization_code", "refresh_token", "client_credentials", idp.GrantDeviceCode},
+		"grant_types_supported":                       []any{"authorization_code", "refresh_token", "client_credentials", idp.GrantDeviceCode, idp.GrantTokenExchange},
 		"token_endpoint_auth_methods_supported":       []any{"client_secret_basic", "client_secret_post", "private_key_jwt", "none"},
 		"ui_locales_supported":                        []any{"en", "de", "es", "fr", "it", "ja", "nl", "pl", "pt", "sv"},
 		"registration_endpoint":                       nil, "device_authorization_endpoint": issuer + "/device_authorization", "check_session_iframe": nil,

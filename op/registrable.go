@@ -40,6 +40,8 @@ func checkMetadata(ctx context.Context, fetcher Fetcher, client idp.Client) erro
 		return invalidMetadata("grant_types: client_credentials is the operator's to give")
 	case slices.Contains(m.GrantTypes, idp.GrantDeviceCode): // a stranger's device is a way to ask for another's login
 		return invalidMetadata("grant_types: device codes are the operator's to give")
+	case slices.Contains(m.GrantTypes, idp.GrantTokenExchange):
+		return invalidMetadata("grant_types: token exchange is the operator's to give")
 	case code != slices.Contains(m.GrantTypes, idp.GrantAuthorizationCode):
 		return invalidMetadata("response_types and grant_types contradict each other")
 	case m.InitiateLoginURI != "" && !strings.HasPrefix(m.InitiateLoginURI, "https://"): // OpenID Connect Registration §2

@@ -20,7 +20,7 @@ func (p *Provider) revoke(w http.ResponseWriter, r *http.Request) error {
 // endToken revokes the grant behind a token, and so all its tokens. A token that
 // is unknown, spent or another client's is no error (RFC 7009 §2.2).
 func (p *Provider) endToken(ctx context.Context, c idp.Client, token string) error {
-	id, err := p.grantBehind(ctx, token)
+	id, err := p.grantBehind(ctx, c, token)
 	if errors.Is(err, errNoToken) {
 		return nil
 	}
@@ -33,11 +33,10 @@ func (p *Provider) endToken(ctx context.Context, c idp.Client, token string) err
 	return nil
 }
 
-func (p *Provider) grantBehind(ctx context.Context, token string) (idp.GrantID, error) {
+func (p *Provider) grantBehind(ctx context.Context, c idp.Client, token string) (idp.GrantID, error) {
 	refresh, _, err := p.parseRefresh(ctx, token)
 	if err != nil {
-		claims, err := p.openAccess(ctx, token)
-		return claims.GrantID, err
+		return p.grantOfAccess(ctx, c, token)
 	}
 	// The name alone is no secret: the token itself must be the grant's.
 	g, _, err := p.store.FindGrant(ctx, idp.TenantOf(ctx).ID, idp.GrantID(refresh.ID), p.clock())
@@ -51,4 +50,21 @@ func (p *Provider) grantBehind(ctx context.Context, token string) (idp.GrantID, 
 		return "", errNoToken
 	}
 	return g.ID, nil
+}
+
+// grantOfAccess is grantBehind for an access token. One that was exchanged stands
+// on the grant of another client, which its own must not end: that it cannot be
+// revoked, its own is told (RFC 7009 §2.2.1).
+func (p *Provider) grantOfAccess(ctx context.Context, c idp.Client, token string) (idp.GrantID, error) {
+	claims, err := p.openAccess(ctx, token)
+	switch {
+	case err != nil:
+		return "", err
+	case claims.ClientID != c.ID:
+		return "", errNoToken
+	case claims.owner() != c.ID:
+		return "", refuse("unsupported_token_type", "an exchanged token ends with the token that it was exchanged for")
+	default:
+		return claims.GrantID, nil
+	}
 }

@@ -11,8 +11,7 @@ import (
 )
 
 // server is what the library calls once it has parsed a request. What is not
-// here, such as the JWT bearer and token exchange grants, it answers
-// with unsupported_grant_type.
+// here, such as the JWT bearer grant, it answers with unsupported_grant_type.
 type server struct {
 	zitadel.UnimplementedServer
 	*Provider
@@ -62,6 +61,12 @@ func (s *server) ClientCredentialsExchange(ctx context.Context, r *zitadel.Clien
 // DeviceToken is grant_type=urn:ietf:params:oauth:grant-type:device_code.
 func (s *server) DeviceToken(ctx context.Context, r *zitadel.ClientRequest[oidc.DeviceAccessTokenRequest]) (*zitadel.Response, error) {
 	answer, err := s.exchangeDevice(ctx, clientOf(r.Client), r.Data)
+	return answered(ctx, answer, err)
+}
+
+// TokenExchange is grant_type=urn:ietf:params:oauth:grant-type:token-exchange.
+func (s *server) TokenExchange(ctx context.Context, r *zitadel.ClientRequest[oidc.TokenExchangeRequest]) (*zitadel.Response, error) {
+	answer, err := s.exchangeToken(ctx, clientOf(r.Client), r.Data, r.PostForm["resource"], r.PostForm["audience"])
 	return answered(ctx, answer, err)
 }
 

@@ -49,6 +49,10 @@ type Store interface {
 	// UseGrant is FindGrant for who presents, along with a token, what may be
 	// presented once: idp.ErrReplayed if it was before.
 	UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error)
+	// ExchangeGrant is FindGrant for who exchanges a token of the grant for another,
+	// with the audit event of that. e.Once is noted with what succeeds; ErrReplayed
+	// if it was before.
+	ExchangeGrant(ctx context.Context, e idp.Exchange) (idp.Grant, idp.User, error)
 	// StartDevice keeps a device's login; idp.ErrConflict if the user code is taken.
 	StartDevice(ctx context.Context, d idp.DeviceLogin) error
 	// PollDevice answers a device: with grant and user once it is allowed, which

@@ -176,6 +176,7 @@ type Grants interface {
 	RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error)
 	FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, now time.Time) (idp.Grant, idp.User, error)
 	UseGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, o idp.Once, now time.Time) (idp.Grant, idp.User, error)
+	ExchangeGrant(ctx context.Context, e idp.Exchange) (idp.Grant, idp.User, error)
 	RevokeGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, c idp.ClientID, now time.Time) error
 }
 

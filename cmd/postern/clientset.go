@@ -95,9 +95,10 @@ type clientSetCmd struct {
 }
 
 // clientSettings is what client set --help says of them.
-const clientSettings = "client_name, redirect_uris, post_logout_redirect_uris, origins, scopes (a,b), third_party (true, false), " +
+const clientSettings = "client_name, grant_types, redirect_uris, post_logout_redirect_uris, origins, scopes (a,b), third_party (true, false), " +
 	"pkce (required, optional), finish (link, waiting), default_resource, jwks_uri, client_uri, policy_uri, tos_uri, " +
-	"initiate_login_uri, backchannel_logout_uri, frontchannel_logout_uri. An empty value is the default again."
+	"initiate_login_uri, backchannel_logout_uri, frontchannel_logout_uri, exchange_from, exchange_for, " +
+	"exchange_mode (delegation, impersonation). An empty value is the default again."
 
 // Run changes settings; all of them or none.
 func (c clientSetCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
@@ -156,6 +157,7 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 	}
 	lists := map[string]*[]string{
 		"redirect_uris": &m.RedirectURIs, "post_logout_redirect_uris": &m.PostLogoutRedirectURIs, "origins": &m.Origins, "scopes": &m.Scopes,
+		"grant_types": &m.GrantTypes, "exchange_from": &m.From, "exchange_for": &m.For,
 	}
 	var err error
 	switch {
@@ -172,6 +174,8 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 		m.PKCE, err = among(idp.PKCE(value), "", idp.PKCERequired, idp.PKCEOptional)
 	case key == "finish":
 		m.Finish, err = among(idp.Finish(value), "", idp.FinishLink, idp.FinishWaiting)
+	case key == "exchange_mode":
+		m.Mode, err = among(idp.ExchangeMode(value), "", idp.ExchangeDelegation, idp.ExchangeImpersonation)
 	default:
 		return errors.New("there is no such setting; `postern client set --help` lists them")
 	}

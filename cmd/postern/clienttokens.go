@@ -10,13 +10,16 @@ import (
 
 // clientTokens are the flags about what a client gets, and how it is made.
 type clientTokens struct {
-	Grants         []string `name:"grant" sep:"none" placeholder:"TYPE" help:"A grant type: authorization_code, refresh_token or client_credentials; repeat for several (default: the first two)."`
+	Grants         []string `name:"grant" sep:"none" placeholder:"TYPE" help:"A grant type: authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code or urn:ietf:params:oauth:grant-type:token-exchange; repeat for several (default: the first two)."`
 	Scopes         []string `name:"scope" sep:"none" placeholder:"SCOPE" help:"A scope of the tenant's APIs that it may ask for; repeat for several (default: all for its users, none for itself)."`
 	Resource       string   `name:"default-resource" placeholder:"URI" help:"API that its access tokens are for where it names none."`
 	Opaque         bool     `name:"opaque" help:"Access tokens that only introspection can read."`
 	IDTokenAlg     string   `name:"id-token-alg" enum:",RS256,PS256,ES256,EdDSA" default:"" placeholder:"ALG" help:"What ID tokens are signed with: RS256, PS256, ES256 or EdDSA (default: RS256)."`
 	AccessTokenAlg string   `name:"access-token-alg" enum:",RS256,PS256,ES256,EdDSA" default:"" placeholder:"ALG" help:"What access tokens are signed with (default: ES256)."`
 	UserinfoAlg    string   `name:"userinfo-alg" enum:",RS256,PS256,ES256,EdDSA" default:"" placeholder:"ALG" help:"What userinfo answers are signed with (default: they are plain JSON)."`
+	ExchangeFrom   []string `name:"exchange-from" sep:"none" placeholder:"AUDIENCE" help:"With the grant type of token exchange: an API or a client whose tokens it may present, beside its own; repeat for several."`
+	ExchangeFor    []string `name:"exchange-for" sep:"none" placeholder:"URI" help:"An API that it may get tokens for in exchange; repeat for several (default: none, so it may exchange nothing)."`
+	ExchangeMode   string   `name:"exchange-mode" enum:",delegation,impersonation" default:"" placeholder:"MODE" help:"delegation, where exchanged tokens tell who acts for the person, or impersonation (default: delegation)."`
 	Pairwise       bool     `help:"A sub of its own for each person, which other sectors' clients don't see."`
 }
 
@@ -30,6 +33,7 @@ func (c clientTokens) put(m *idp.ClientMetadata) error {
 	}
 	m.Scopes, m.DefaultResource, m.OpaqueTokens = c.Scopes, c.Resource, c.Opaque
 	m.IDTokenAlg, m.AccessTokenAlg, m.UserinfoAlg = idp.Alg(c.IDTokenAlg), idp.Alg(c.AccessTokenAlg), idp.Alg(c.UserinfoAlg)
+	m.ExchangePolicy = idp.ExchangePolicy{From: c.ExchangeFrom, For: c.ExchangeFor, Mode: idp.ExchangeMode(c.ExchangeMode)}
 	if c.Pairwise {
 		m.SubjectType = idp.SubjectPairwise
 	}
@@ -38,11 +42,11 @@ func (c clientTokens) put(m *idp.ClientMetadata) error {
 
 // check tells whether the tenant has what the client is to have of it.
 func (c clientTokens) check(t idp.Tenant) error {
-	if c.Resource == "" {
-		return nil
-	}
-	if _, ok := t.FindAPI(c.Resource); !ok {
-		return fmt.Errorf("tenant %s has no API %q; `postern api create` adds it", t.Slug, c.Resource)
+	named := slices.DeleteFunc(append(slices.Clone(c.ExchangeFor), c.Resource), func(uri string) bool { return uri == "" })
+	for _, resource := range named {
+		if _, ok := t.FindAPI(resource); !ok {
+			return fmt.Errorf("tenant %s has no API %q; `postern api create` adds it", t.Slug, resource)
+		}
 	}
 	return nil
 }

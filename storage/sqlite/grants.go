@@ -59,6 +59,12 @@ func findGrant(ctx context.Context, q *statements, t idp.TenantID, id idp.GrantI
 // sessionAlive tells whether the session that the grant came from still signs in.
 func (r grantRow) sessionAlive(now time.Time) bool { return r.signedIn && now.Before(r.until) }
 
+// counts tells whether the grant's tokens count.
+func (r grantRow) counts(now time.Time) bool {
+	return !r.grant.Revoked && now.Before(r.grant.Expires) && !r.user.Disabled &&
+		(r.grant.Request.Offline() || r.sessionAlive(now))
+}
+
 // CreateGrant writes a grant that stands on a session already open.
 func (s *Store) CreateGrant(ctx context.Context, g idp.Grant) error {
 	return s.change(ctx, func(ctx context.Context, q *statements) error {
@@ -101,9 +107,7 @@ func (s *Store) FindGrant(ctx context.Context, t idp.TenantID, id idp.GrantID, n
 	if err != nil {
 		return idp.Grant{}, idp.User{}, err
 	}
-	counts := !r.grant.Revoked && now.Before(r.grant.Expires) && !r.user.Disabled &&
-		(r.grant.Request.Offline() || r.sessionAlive(now))
-	if !counts {
+	if !r.counts(now) {
 		return idp.Grant{}, idp.User{}, idp.ErrNotFound
 	}
 	return r.grant, r.user, nil

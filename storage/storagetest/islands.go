@@ -60,6 +60,10 @@ func foreignIsNotThere(w *world) {
 			_, err := w.store.RotateRefresh(w.ctx, rotate)
 			return err
 		},
+		"ExchangeGrant": func() error {
+			_, _, err := w.store.ExchangeGrant(w.ctx, idp.Exchange{TenantID: w.b.id, GrantID: g.ID, ClientID: "app", Now: w.now})
+			return err
+		},
 		"FindGrant": func() error { _, _, err := w.store.FindGrant(w.ctx, w.b.id, g.ID, w.now); return err },
 		"ClaimMail": func() error {
 			_, err := w.store.ClaimMail(w.ctx, idp.MailRef{TenantID: w.b.id, ID: asked.mail.ID}, lease, w.now)

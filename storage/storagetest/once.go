@@ -13,6 +13,7 @@ var onceCases = cases{
 	"of many codes redeemed with one proof one gives tokens":   redeemOneProof,
 	"of many refreshes with one proof one gives tokens":        rotateOneProof,
 	"of many uses of a token with one proof one is answered":   useOneProof,
+	"of many exchanges with one proof one is answered":         exchangeOneProof,
 	"a proof is not noted with what is refused":                proofOfRefused,
 	"a code goes to the key that was asked for":                redeemForKey,
 	"a bound refresh token is its key's":                       rotateForKey,

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"rotate":   rotateCases,
 		"once":     onceCases,
 		"devices":  deviceCases,
+		"exchange": exchangeCases,
 		"keys":     keyCases,
 		"limits":   limitCases,
 		"sweep":    sweepCases,
