@@ -32,6 +32,7 @@ func (h *held) registerApp(t *testing.T) {
 	h.addOpaque(t)
 	h.addAssertion(t)
 	h.addPushed(t)
+	h.askDevice(t)
 }
 
 // pushedURI is what the names of pushed requests begin with (RFC 9126).

@@ -14,10 +14,10 @@ func TestCredentialsOfOneClientTriedByAnother(t *testing.T) {
 	t.Parallel()
 	home := newTenant(t, strings.ToLower(rand.Text()))
 	thief := home
-	thief.app = home.newApp(t, strings.ToLower(rand.Text()))
+	thief.app = home.newApp(t, strings.ToLower(rand.Text()), exchanges...)
 	h := collect(t, home)
 	for path, names := range map[string][]string{
-		"/token":  {"authorization code", "refresh token", "client secret"},
+		"/token":  {"authorization code", "refresh token", "client secret", "subject token", "bound access token", "device code"},
 		"/revoke": {"access token", "refresh token", "client secret"},
 		"/par":    {"client secret"},
 

@@ -46,6 +46,7 @@ func (h *held) signIn(t *testing.T) {
 func (h *held) addTokens(t *testing.T, ask, verifier string, tokens map[string]string) {
 	t.Helper()
 	h.add("access token", tokens["access_token"], bearer)
+	h.addBound(t, tokens["access_token"])
 	h.add("client secret", h.home.app.Secret, func(a *attempt, to tenant, v string) {
 		a.values = url.Values{"token": {"x"}, "grant_type": {"client_credentials"}}
 		a.header = map[string]string{"Authorization": basic(to.app.ID, v)}

@@ -65,7 +65,8 @@ func newTenantOn(t *testing.T, on *harness.Server, clientID, found string) tenan
 	}
 	decode(t, on.Run(t, args...), &made)
 	on.Run(t, "tenant", "set", slug, "registration=token", "limit.mailbox=1/10m")
-	made.app = made.newApp(t, clientID)
+	on.Run(t, "api", "create", "--tenant", slug, behind)
+	made.app = made.newApp(t, clientID, exchanges...)
 	made.spa = made.newApp(t, clientID+"-spa", "--public")
 	made.signer = made.newSigner(t, clientID+"-signer")
 	return made

@@ -170,7 +170,9 @@ func TestAMadeUpRefreshTokenEndsNoFamily(t *testing.T) {
 // Threat 28: every kind of token in every place for another kind.
 func TestATokenOfOneKindInThePlaceOfAnotherIsNone(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
-		c := w.demo(t)
+		c := w.apart(t)
+		w.run(t, "api", "create", "--tenant", c.tenant.Slug, behind)
+		c = w.clientOf(t, c.tenant, exchanges...)
 		l, code := c.signIn(t)
 		tokens := redeem(t, c.tenant, code, l.request.verifier)
 		fresh := l.code(t, l.again(t))
@@ -196,6 +198,9 @@ func TestATokenOfOneKindInThePlaceOfAnotherIsNone(t *testing.T) {
 			})
 			if status == http.StatusOK {
 				t.Errorf("%s as a client assertion: %d %v", name, status, got)
+			}
+			if status, got = c.token(t, exchange(value)); (status == http.StatusOK) != (name == "access token") {
+				t.Errorf("%s as a subject token: %d %v", name, status, got)
 			}
 			if name != "refresh token" {
 				status, got = c.token(t, renew(value))
