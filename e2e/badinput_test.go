@@ -281,3 +281,5 @@ func TestBadAddressesAreRefusedOnTheLoginPage(t *testing.T) {
 		}
 	}
 }
+
+func tail(s string, n int) string { return s[max(0, len(s)-n):] }

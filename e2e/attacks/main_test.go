@@ -3,8 +3,6 @@ package attacks_test
 import (
 	"context"
 	"errors"
-	"fmt"
-	"os"
 	"testing"
 
 	"postern/e2e/harness"
@@ -20,29 +18,14 @@ var (
 	server *harness.Server
 )
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	defer pgtest.Stop()
-	var err error
-	if scratch, err = os.MkdirTemp("", "postern-attacks-"); err != nil {
-		return fail(err)
-	}
-	defer os.RemoveAll(scratch)
-	if binary, err = harness.Build(scratch); err != nil {
-		return fail(err)
-	}
-	if server, err = harness.Start(binary, scratch, "--limits", "relaxed"); err != nil {
-		return fail(err)
-	}
-	code := m.Run()
-	if err := errors.Join(server.Stop(), onSQLite.stop(context.Background()), onPostgres.stop(context.Background())); err != nil {
-		return fail(err)
-	}
-	return code
-}
-
-func fail(err error) int {
-	fmt.Fprintln(os.Stderr, err)
-	return 1
+func TestMain(m *testing.M) {
+	harness.Main(func(dir, program string) (int, error) {
+		defer pgtest.Stop()
+		scratch, binary = dir, program
+		code, err := harness.Beside(dir, binary, func(s *harness.Server) int {
+			server = s
+			return m.Run()
+		})
+		return code, errors.Join(err, onSQLite.stop(context.Background()), onPostgres.stop(context.Background()))
+	})
 }

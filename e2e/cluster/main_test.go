@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"database/sql"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,20 +22,11 @@ var binary string
 // full runs the tests at full length: minutes instead of seconds.
 var full = os.Getenv("POSTERN_FULL") != ""
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "postern-cluster-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	if binary, err = harness.Build(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return pgtest.Main(m)
+func TestMain(m *testing.M) {
+	harness.Main(func(_, program string) (int, error) {
+		binary = program
+		return pgtest.Main(m), nil
+	})
 }
 
 // size is how much of something a run does.

@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +30,7 @@ type Process struct {
 	args   []string
 	env    []string
 	out    io.Writer
-	logs   printed
+	logs   harness.Printed
 
 	mu    sync.Mutex
 	cmd   *exec.Cmd
@@ -144,22 +143,3 @@ func (p *Process) gone() <-chan struct{} {
 
 // Logs gives what the process has printed to stderr, over all its lives.
 func (p *Process) Logs() string { return p.logs.String() }
-
-// printed is a buffer that one writes while another reads.
-type printed struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (r *printed) Write(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.Write(b)
-}
-
-func (r *printed) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.String()
-}

@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,7 +56,7 @@ type Server struct {
 	binary string
 	cmd    *exec.Cmd
 	ended  chan struct{}
-	logs   *record
+	logs   *Printed
 }
 
 // Start runs `postern dev` on a free port over a data folder of its own in dir.
@@ -74,7 +73,7 @@ func StartOn(binary, dir, database string, args ...string) (*Server, error) {
 	data := filepath.Join(dir, "data")
 	s := &Server{
 		Data: data, Listen: fmt.Sprintf("127.0.0.1:%d", port), Database: database, Client: http.DefaultClient,
-		binary: binary, ended: make(chan struct{}), logs: &record{},
+		binary: binary, ended: make(chan struct{}), logs: &Printed{},
 	}
 	all := append(append([]string{"dev", "--listen", s.Listen}, s.over()...), args...)
 	s.cmd = exec.CommandContext(context.Background(), binary, all...)
@@ -169,24 +168,4 @@ func (s *Server) Run(t *testing.T, args ...string) []byte {
 		t.Fatalf("postern %s: %v\n%s", strings.Join(args, " "), err, &stderr)
 	}
 	return stdout.Bytes()
-}
-
-// record is a buffer that one writes while another reads.
-type record struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (r *record) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.Write(p)
-}
-
-// String gives what was written so far.
-func (r *record) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.b.String()
 }

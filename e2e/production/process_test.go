@@ -2,7 +2,6 @@ package production_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http"
 	"os/exec"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,7 +20,7 @@ import (
 type process struct {
 	address string
 	cmd     *exec.Cmd
-	logs    buffer
+	logs    harness.Printed
 	ended   chan struct{}
 	err     error // once ended
 	// ready is what a balancer knows of it.
@@ -126,24 +124,4 @@ func (p *process) gone(most time.Duration) error {
 	case <-time.After(most):
 		return fmt.Errorf("it runs on after %s", most)
 	}
-}
-
-// buffer is written by one and read by another.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-// Write implements io.Writer.
-func (b *buffer) Write(text []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(text)
-}
-
-// String gives what was written so far.
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }

@@ -152,7 +152,7 @@ func (w *world) countsByClient(t *testing.T, through http.RoundTripper) {
 // inFront runs a proxy until the test ends, and waits until it listens.
 func (w *world) inFront(t *testing.T, command []string, address string) {
 	t.Helper()
-	var out buffer
+	var out harness.Printed
 	cmd := exec.CommandContext(context.Background(), command[0], command[1:]...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Env = append(os.Environ(), "HOME="+w.dir)

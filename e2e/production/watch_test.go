@@ -135,7 +135,7 @@ func (w *world) signInWatched(t *testing.T, then func(own string)) {
 // that a log may not hold.
 func TestTracesHoldTheStepsOfALoginAndNoSecret(t *testing.T) {
 	t.Parallel()
-	var got buffer
+	var got harness.Printed
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(&got, r.Body)
 	}))
