@@ -248,6 +248,27 @@ func TestFailOver(t *testing.T) {
 	}
 }
 
+// The time that a mail has is by the system's clock. A process whose own is
+// ahead or behind, as replicas' are, must neither give up at once nor wait for long.
+func TestAClockOfOurOwnTakesNoTimeFromAMail(t *testing.T) {
+	for name, off := range map[string]time.Duration{"ahead": 5 * time.Minute, "behind": -5 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			servers := offices{"own": startServer(t, on("CONNECT", stall)), "backup": startServer(t, usual)}
+			s := newSetups()
+			s.put(t, acme, mail.Setup{Accounts: []mail.Account{servers.account(t, "own"), servers.account(t, "backup")}})
+			m := message()
+			m.TenantID, m.Setup = acme, s.id(acme)
+			ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+			defer cancel()
+			router := clockedRouter(t, s, func() time.Time { return time.Now().Add(off) })
+			if err := router.Send(ctx, m); err != nil || servers.got() != "backup" {
+				t.Errorf("%v, mails at %q: half of the time was the first server's, and half the second's", err, servers.got())
+			}
+		})
+	}
+}
+
 func login(a *mail.Account) { a.User, a.Password, a.Auth = someone, password, mail.Plain }
 
 func TestWhenEveryWayFails(t *testing.T) {
