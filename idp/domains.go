@@ -93,6 +93,14 @@ func (s TenantSettings) SignUpOf(a Address) SignUp {
 	}
 }
 
+// MailsEveryone tells whether every address gets the mail that is asked for, with
+// an account or without one, so that what becomes of the mail tells nothing of
+// who has one. A list of domains is enough for it not to: who has an account
+// keeps it, also where the list keeps everybody else out.
+func (s TenantSettings) MailsEveryone() bool {
+	return s.SignUp == SignUpOpen && len(s.AllowedDomains) == 0 && len(s.BlockedDomains) == 0
+}
+
 func (s TenantSettings) validDomains() error {
 	if err := s.AllowedDomains.validate(); err != nil {
 		return fmt.Errorf("allowed domains: %w", err)

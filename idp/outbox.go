@@ -21,8 +21,9 @@ type OutboxEntry struct {
 //
 //	queued --claim--> claimed --link committed--> sending --> sent
 //	   ^                 | lapsed lease: claimed again |--> queued (refused for now, with a later Due)
-//	   +-----------------+                             +--> failed (refused for good, or out of time)
-//	                     +--> dropped                  +--> unknown (answer lost after DATA, or the process died)
+//	   +-----------------+                             +--> refused (the address takes no mail)
+//	                     +--> dropped                  +--> failed (refused for another reason, or out of time)
+//	                     +--> refused (suppressed)     +--> unknown (answer lost after DATA, or the process died)
 type OutboxState string
 
 // States of an outbox entry.
@@ -31,6 +32,7 @@ const (
 	OutboxClaimed OutboxState = "claimed"
 	OutboxSending OutboxState = "sending"
 	OutboxSent    OutboxState = "sent"
+	OutboxRefused OutboxState = "refused"
 	OutboxFailed  OutboxState = "failed"
 	OutboxUnknown OutboxState = "unknown"
 	OutboxDropped OutboxState = "dropped"
@@ -50,11 +52,27 @@ type ClaimedMail struct {
 	Suppressed bool
 }
 
-// Deliverable tells whether policy lets this mail out.
-func (m ClaimedMail) Deliverable() bool {
+// Deliverable tells whether this mail goes out.
+func (m ClaimedMail) Deliverable() bool { return m.allowed() && !m.Suppressed }
+
+// Undelivered is the state that a mail ends in which is not Deliverable. An
+// address that was refused a while ago would be so again.
+func (m ClaimedMail) Undelivered() OutboxState {
+	if m.allowed() {
+		return OutboxRefused
+	}
+	return OutboxDropped
+}
+
+// allowed tells whether policy lets this mail out. Where it mails everyone, who
+// is disabled gets a mail, too, and learns at its link that they are: the page
+// that waits tells there how mails fare, and would tell on them.
+func (m ClaimedMail) allowed() bool {
 	switch {
-	case m.Entry.Withheld, m.Suppressed, m.UserDisabled, m.Flow.State != FlowAsked:
+	case m.Entry.Withheld, m.Flow.State != FlowAsked:
 		return false
+	case m.UserDisabled:
+		return m.Tenant.Settings.MailsEveryone()
 	case m.Flow.Request.Change != ChangeNothing:
 		return true // asked for by somebody who is signed in
 	case m.Tenant.Settings.SignUpOf(m.Flow.Address) == SignUpInvited:
@@ -96,7 +114,7 @@ type MailResult struct {
 // Ends tells whether the state is one that an entry stays in.
 func (s OutboxState) Ends() bool {
 	switch s {
-	case OutboxSent, OutboxFailed, OutboxUnknown, OutboxDropped:
+	case OutboxSent, OutboxRefused, OutboxFailed, OutboxUnknown, OutboxDropped:
 		return true
 	case OutboxQueued, OutboxClaimed, OutboxSending:
 		return false

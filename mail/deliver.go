@@ -19,12 +19,7 @@ const (
 	claimLease = 6 * time.Second
 	// leaseMargin is by how much the sending lease outlasts the sending.
 	leaseMargin = 30 * time.Second
-	// leastUse is the least life in which a person can still use a link.
-	leastUse = time.Minute
 )
-
-// pauses are before the second, third … attempt; the first is made at once.
-var pauses = []time.Duration{5 * time.Second, 20 * time.Second, time.Minute, 2 * time.Minute}
 
 // deliver makes one attempt at an entry, if it is there to be claimed.
 func (w *Worker) deliver(ctx context.Context, ref idp.MailRef) {
@@ -45,9 +40,9 @@ func (w *Worker) deliver(ctx context.Context, ref idp.MailRef) {
 func (w *Worker) attempt(ctx context.Context, claimed idp.ClaimedMail) (idp.OutboxState, time.Time, error) {
 	now := w.Clock()
 	if !claimed.Deliverable() {
-		return idp.OutboxDropped, time.Time{}, nil
+		return claimed.Undelivered(), time.Time{}, nil
 	}
-	if claimed.Entry.Attempt > len(pauses)+1 || tooLate(claimed, now) {
+	if claimed.Entry.Attempt > idp.MaxMailAttempts || tooLate(claimed, now) {
 		return idp.OutboxFailed, time.Time{}, errors.New("out of time")
 	}
 	credential := idp.NewCredential(idp.NewID(now))
@@ -83,10 +78,13 @@ func (w *Worker) send(ctx context.Context, claimed idp.ClaimedMail, message Mess
 		return idp.OutboxUnknown, time.Time{}, err
 	case errors.Is(err, ErrNoMailbox):
 		w.suppress(ctx, claimed, err)
+		return idp.OutboxRefused, time.Time{}, err
 	case errors.Is(err, ErrTemporary):
 		if due, again := w.again(claimed); again {
 			return idp.OutboxQueued, due, err
 		}
+	case errors.Is(err, ErrRecipient):
+		return idp.OutboxRefused, time.Time{}, err
 	}
 	return idp.OutboxFailed, time.Time{}, err
 }
@@ -123,18 +121,16 @@ func linkOf(t idp.Tenant, f idp.Flow, credential idp.Credential, now time.Time) 
 
 // tooLate tells that a link sent at that time could hardly be used any more.
 func tooLate(claimed idp.ClaimedMail, at time.Time) bool {
-	return at.After(claimed.Entry.Expires.Add(-leastUse)) || at.After(claimed.Flow.Expires.Add(-leastUse))
+	return at.After(claimed.Entry.Expires.Add(-idp.LeastLinkUse)) || at.After(claimed.Flow.Expires.Add(-idp.LeastLinkUse))
 }
 
-// again tells whether and when another attempt is to be made. Up to a fifth is
-// added by chance, so that what failed together is not tried again together.
+// again tells whether and when another attempt is to be made.
 func (w *Worker) again(claimed idp.ClaimedMail) (time.Time, bool) {
-	made := claimed.Entry.Attempt
-	if made < 1 || made > len(pauses) {
+	pause, more := idp.MailPause(claimed.Entry.Attempt)
+	if !more {
 		return time.Time{}, false
 	}
-	pause := pauses[made-1]
-	due := w.Clock().Add(pause + rand.N(pause/5)) //nolint:gosec // chance only spreads load here
+	due := w.Clock().Add(pause + rand.N(pause/idp.MailPauseSpread)) //nolint:gosec // chance only spreads load here
 	return due, !tooLate(claimed, due)
 }
 
@@ -154,11 +150,11 @@ func (w *Worker) startOver(claimed idp.ClaimedMail) (idp.OutboxState, time.Time)
 func (w *Worker) finish(ctx context.Context, claimed idp.ClaimedMail, state idp.OutboxState, due time.Time, cause error) {
 	entry := claimed.Entry
 	log := w.Log.With("tenant_id", entry.TenantID, "outbox_id", entry.ID, "attempt", entry.Attempt)
-	switch state {
-	case idp.OutboxFailed, idp.OutboxUnknown:
-		log.ErrorContext(ctx, "mail not sent", "state", state, "error", cause)
-	case idp.OutboxQueued:
+	switch {
+	case state == idp.OutboxQueued:
 		log.WarnContext(ctx, "mail to be tried again", "due", due, "error", cause)
+	case cause != nil:
+		log.ErrorContext(ctx, "mail not sent", "state", state, "error", cause)
 	default:
 		log.InfoContext(ctx, "mail done", "state", state)
 	}

@@ -63,7 +63,7 @@ func (w *Worker) attemptAtOnce(ctx context.Context, d dispatch) (idp.OutboxState
 	now := w.Clock()
 	switch {
 	case !d.claimed.Deliverable():
-		return idp.OutboxDropped, time.Time{}, nil
+		return d.claimed.Undelivered(), time.Time{}, nil
 	case now.After(d.Link.SentAt.Add(leaseMargin)):
 		// Held up for so long that the lease would not cover the sending.
 		state, due := w.startOver(d.claimed)

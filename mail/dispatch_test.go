@@ -78,7 +78,10 @@ func TestADispatchHoldsToPolicyAndTime(t *testing.T) {
 		waits  time.Duration
 		want   string
 	}{
-		{"user disabled", func(m *idp.ClaimedMail) { m.UserDisabled = true }, 0, "dropped at 0s"},
+		{"user disabled, and not everyone is mailed", func(m *idp.ClaimedMail) {
+			m.UserDisabled, m.Tenant.Settings.SignUp = true, idp.SignUpInvited
+		}, 0, "dropped at 0s"},
+		{"suppressed", func(m *idp.ClaimedMail) { m.Suppressed = true }, 0, "refused at 0s"},
 		{"withheld by a limit", func(m *idp.ClaimedMail) { m.Entry.Withheld = true }, 0, "dropped at 0s"},
 		// The sweep finds it queued, and sends it with a link of its own.
 		{"held up for long", func(*idp.ClaimedMail) {}, time.Minute, "queued at 1m0s, sent at 1m1s"},

@@ -2,13 +2,13 @@
 // composes a login mail, mints its link, hands it to a transport, and keeps
 // account of what became of it.
 //
-//	Wake or sweep -> claim -> not deliverable: dropped
+//	Wake or sweep -> claim -> not deliverable: dropped; suppressed: refused
 //	                   |
 //	                 mint the link, commit it -> hand over -> sent
 //	Hold and Send: committed with the flow -------^
 //	                                               |--> refused for now: queued again, later
 //	                                               |--> refused for good, or too late: failed
-//	                                               |--> no such mailbox: failed, and left alone for a day
+//	                                               |--> not to this address: refused; no such mailbox: left alone for a day
 //	                                               +--> answer lost after the data: unknown
 //
 // To hand over is to try one way after the other: the tenant's accounts, those

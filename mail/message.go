@@ -56,6 +56,8 @@ var (
 	ErrPermanent = errors.New("mail refused for good")
 	// ErrUnknown: all of it was sent and the answer lost. It may arrive.
 	ErrUnknown = errors.New("mail sent, answer lost")
+	// ErrRecipient: this server will never take it for this recipient; another may.
+	ErrRecipient = fmt.Errorf("%w: not to this address", ErrPermanent)
 	// ErrNoMailbox: it will never be taken by anyone, for there is no such mailbox.
 	ErrNoMailbox = fmt.Errorf("%w: no such mailbox", ErrPermanent)
 	// ErrLogin: the server does not take our credentials, or there is no safe way

@@ -74,6 +74,8 @@ func classOf(at string, reply *textproto.Error) error {
 		return ErrTemporary
 	case at == "RCPT" && noMailbox(reply):
 		return ErrNoMailbox
+	case at == "RCPT":
+		return ErrRecipient
 	default:
 		return ErrPermanent
 	}

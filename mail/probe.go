@@ -85,7 +85,7 @@ func (t Tried) next(a Account) Step {
 // wordsOf says what went wrong without the class that the worker goes by.
 func wordsOf(err error) string {
 	text := err.Error()
-	for _, class := range []error{errUnreachable, ErrLogin, ErrNoMailbox, ErrTemporary, ErrPermanent, ErrUnknown} {
+	for _, class := range []error{errUnreachable, ErrLogin, ErrNoMailbox, ErrRecipient, ErrTemporary, ErrPermanent, ErrUnknown} {
 		text = strings.TrimPrefix(text, class.Error()+": ")
 	}
 	var no *refusal

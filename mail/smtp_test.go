@@ -90,7 +90,7 @@ func TestWhatBecomesOfAMail(t *testing.T) {
 		{"sender deferred", on("MAIL", "451 later"), message(), mail.ErrTemporary, 0},
 		{"hung up on at MAIL", on("MAIL", hangUp), message(), mail.ErrTemporary, 0},
 		{"recipient unknown", on("RCPT", "550 5.1.1 nobody here"), message(), mail.ErrNoMailbox, 0},
-		{"recipient refused", on("RCPT", "550 5.7.1 no relaying"), message(), mail.ErrPermanent, 0},
+		{"recipient refused", on("RCPT", "550 5.7.1 no relaying"), message(), mail.ErrRecipient, 0},
 		{"recipient deferred", on("RCPT", "450 4.2.0 greylisted"), message(), mail.ErrTemporary, 0},
 		{"closing at RCPT", on("RCPT", "421 closing"), message(), mail.ErrTemporary, 0},
 		{"stalled at RCPT", on("RCPT", stall), message(), mail.ErrTemporary, 0},

@@ -164,13 +164,18 @@ func TestHowAnAttemptEnds(t *testing.T) {
 	}{
 		{"taken", always(nil), nil, "sent at 0s", 1},
 		{"refused for good", always(fmt.Errorf("%w: 550", mail.ErrPermanent)), nil, "failed at 0s", 1},
-		{"no mailbox", always(fmt.Errorf("%w: 550", mail.ErrNoMailbox)), nil, "failed at 0s", 1},
-		{"no mailbox, and that is not written", always(mail.ErrNoMailbox), func(o *outbox, _ *mail.Config) { o.failing["Suppress"] = fail }, "failed at 0s", 1},
-		{"suppressed", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Suppressed = true }, "dropped at 0s", 0},
+		{"no mailbox", always(fmt.Errorf("%w: 550", mail.ErrNoMailbox)), nil, "refused at 0s", 1},
+		{"no mailbox, and that is not written", always(mail.ErrNoMailbox), func(o *outbox, _ *mail.Config) { o.failing["Suppress"] = fail }, "refused at 0s", 1},
+		{"not to this address", always(fmt.Errorf("%w: 554", mail.ErrRecipient)), nil, "refused at 0s", 1},
+		{"suppressed", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Suppressed = true }, "refused at 0s", 0},
+		{"suppressed, and withheld", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Suppressed, o.claimed.Entry.Withheld = true, true }, "dropped at 0s", 0},
 		{"answer lost", always(fmt.Errorf("%w: eof", mail.ErrUnknown)), nil, "unknown at 0s", 1},
 		{"a fault of the transport", always(fail), nil, "failed at 0s", 1},
 		{"withheld by a limit", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.Entry.Withheld = true }, "dropped at 0s", 0},
-		{"user disabled", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.UserDisabled = true }, "dropped at 0s", 0},
+		{"user disabled, where everyone is mailed", always(nil), func(o *outbox, _ *mail.Config) { o.claimed.UserDisabled = true }, "sent at 0s", 1},
+		{"user disabled, and not everyone is mailed", always(nil), func(o *outbox, _ *mail.Config) {
+			o.claimed.UserDisabled, o.claimed.Tenant.Settings.BlockedDomains = true, idp.Domains{"evil.example"}
+		}, "dropped at 0s", 0},
 		{"stranger, and invitation only", always(nil), func(o *outbox, _ *mail.Config) {
 			o.claimed.UserKnown, o.claimed.Tenant.Settings.SignUp = false, idp.SignUpInvited
 		}, "dropped at 0s", 0},
@@ -209,7 +214,7 @@ func TestAnAddressWithoutAMailboxIsLeftAloneForADay(t *testing.T) {
 	d.hand.send = func(ctx context.Context, m mail.Message, _ int) error { return transport.Send(ctx, m) }
 	d.Wake(ref)
 	d.run(t, 200*time.Millisecond)
-	if len(d.store.suppressed) != 1 || d.store.state() != idp.OutboxFailed {
+	if len(d.store.suppressed) != 1 || d.store.state() != idp.OutboxRefused {
 		t.Fatalf("%s, suppressed %v", d.store.state(), d.store.suppressed)
 	}
 	got := d.store.suppressed[0]

@@ -50,6 +50,7 @@ const (
 // What becomes of mails, by each attempt.
 const (
 	MailSent    = "sent"
+	MailRefused = "refused"
 	MailFailed  = "failed"
 	MailUnknown = "unknown"
 	MailDropped = "dropped"
@@ -77,7 +78,7 @@ func New(version string, vitals Vitals) *Metrics {
 	m.refused = counters(r, "postern_logins_refused_total", "Attempts to complete a login that were refused, by reason.", "reason",
 		RefusedUsed, RefusedExpired, RefusedUnknown, RefusedMismatch, RefusedNotAllowed, RefusedLocked, RefusedReplaced, RefusedUnavailable)
 	m.mails = counters(r, "postern_mails_total", "Attempts to send a mail, by outcome; dropped are those that policy or a limit withholds.", "outcome",
-		MailSent, MailFailed, MailUnknown, MailDropped, MailRetried)
+		MailSent, MailRefused, MailFailed, MailUnknown, MailDropped, MailRetried)
 	m.limits = counters(r, "postern_limits_hit_total", "Requests that were over a limit, by rule.", "rule",
 		LimitMailbox, LimitSending, LimitTenant, LimitAttempt)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(version), newGauges(vitals))

@@ -53,7 +53,7 @@ func (s countedStore) FinishMails(ctx context.Context, t idp.TenantID, results [
 }
 
 var mailOutcome = map[idp.OutboxState]string{
-	idp.OutboxSent: observe.MailSent, idp.OutboxFailed: observe.MailFailed, idp.OutboxUnknown: observe.MailUnknown,
+	idp.OutboxSent: observe.MailSent, idp.OutboxRefused: observe.MailRefused, idp.OutboxFailed: observe.MailFailed, idp.OutboxUnknown: observe.MailUnknown,
 	idp.OutboxDropped: observe.MailDropped, idp.OutboxQueued: observe.MailRetried,
 }
 
