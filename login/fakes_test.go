@@ -203,6 +203,13 @@ func (s *spy) FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.
 	return s.Store.FindFlow(ctx, t, id)
 }
 
+func (s *spy) FindFlowMail(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, idp.OutboxEntry, error) {
+	if err := s.note("FindFlowMail"); err != nil {
+		return idp.Flow{}, idp.OutboxEntry{}, err
+	}
+	return s.Store.FindFlowMail(ctx, t, id)
+}
+
 func (s *spy) FindLink(ctx context.Context, t idp.TenantID, id string) (idp.Link, idp.Flow, error) {
 	if err := s.note("FindLink"); err != nil {
 		return idp.Link{}, idp.Flow{}, err

@@ -26,6 +26,9 @@ type Store interface {
 	StartFlow(ctx context.Context, n idp.NewFlow) (idp.Started, error)
 	// FindFlow gives a flow, expired or not, or idp.ErrNotFound.
 	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
+	// FindFlowMail gives a flow, expired or not, and the newest of its mails that
+	// no limit withheld, the zero entry where there is none; or idp.ErrNotFound.
+	FindFlowMail(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, idp.OutboxEntry, error)
 	// FindLink gives a link and its flow, or idp.ErrNotFound. Where the flow has
 	// been swept and only the tombstone is left, the flow's ID is empty.
 	FindLink(ctx context.Context, t idp.TenantID, id string) (idp.Link, idp.Flow, error)

@@ -118,6 +118,7 @@ type Users interface {
 type Flows interface {
 	StartFlow(ctx context.Context, n idp.NewFlow) (idp.Started, error)
 	FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, error)
+	FindFlowMail(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, idp.OutboxEntry, error)
 	FindLink(ctx context.Context, t idp.TenantID, id string) (idp.Link, idp.Flow, error)
 	Resend(ctx context.Context, r idp.Resend) error
 	CountAttempt(ctx context.Context, t idp.TenantID, id idp.FlowID, now time.Time) ([]idp.Link, error)

@@ -98,6 +98,15 @@ func (s tracedStore) FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID
 	})
 }
 
+// FindFlowMail implements storage.Store.
+func (s tracedStore) FindFlowMail(ctx context.Context, t idp.TenantID, id idp.FlowID) (f idp.Flow, m idp.OutboxEntry, err error) {
+	err = s.step(ctx, "store.FindFlowMail", func(ctx context.Context) (err error) {
+		f, m, err = s.Store.FindFlowMail(ctx, t, id)
+		return err
+	})
+	return f, m, err
+}
+
 // Resend implements storage.Store.
 func (s tracedStore) Resend(ctx context.Context, r idp.Resend) error {
 	return s.step(ctx, "store.Resend", func(ctx context.Context) error { return s.Store.Resend(ctx, r) })

@@ -33,8 +33,8 @@ func flowInto(f *idp.Flow) []any {
 const (
 	newFlow = `WITH flow AS (
 			INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
-				created_at, expires, next_mail, taken)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', 0, $8, $9, $10, $11)
+				created_at, expires, next_mail, taken, outbox_id)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, 'asked', 0, $8, $9, $10, $11, CASE WHEN NOT $13::boolean THEN $12::uuid END)
 		), mail AS (
 			INSERT INTO outbox (tenant_id, outbox_id, flow_id, withheld, due, done, expires, created_at, state, attempt, lease)
 			VALUES ($1, $12, $2, $13, $14, false, $15, $16, `
@@ -98,6 +98,19 @@ func (s *Store) FindFlow(ctx context.Context, t idp.TenantID, id idp.FlowID) (f 
 	return f, err
 }
 
+// FindFlowMail gives a flow, expired or not, and the newest of its mails that no
+// limit withheld, the zero entry where there is none; or idp.ErrNotFound.
+func (s *Store) FindFlowMail(ctx context.Context, t idp.TenantID, id idp.FlowID) (f idp.Flow, m idp.OutboxEntry, err error) {
+	const query = `SELECT ` + flowColumns + `, s.user_id, ` + outboxColumns + `
+		FROM flows f
+		LEFT JOIN LATERAL (
+			SELECT o.* FROM outbox o WHERE o.tenant_id = $1 AND o.outbox_id = f.outbox_id LIMIT 1) o ON true` + sessionOfFlow + `
+		WHERE f.tenant_id = $1 AND f.flow_id = $2`
+	into := append(flowInto(&f), keyTo(&f.UserID))
+	err = s.row(ctx, append(into, outboxInto(&m)...), query, named(t), named(id))
+	return f, m, err
+}
+
 // flowSeen is what decides whether a flow takes another step.
 type flowSeen struct {
 	state   idp.FlowState
@@ -127,7 +140,8 @@ func (s *Store) Resend(ctx context.Context, r idp.Resend) error {
 	const update = `WITH seen AS (
 			SELECT f.state, f.expires FROM flows f WHERE f.tenant_id = $1 AND f.flow_id = $2
 		), won AS (
-			UPDATE flows f SET next_mail = $4, taken = f.taken || $5::jsonb
+			UPDATE flows f SET next_mail = $4, taken = f.taken || $5::jsonb,
+				outbox_id = CASE WHEN $7::boolean THEN f.outbox_id ELSE $6::uuid END
 			WHERE f.tenant_id = $1 AND f.flow_id = $2 AND f.state = 'asked' AND f.expires > $3
 			RETURNING f.flow_id
 		), mail AS (

@@ -125,6 +125,10 @@ func (s *shop) login(address idp.Address) {
 		_, err := s.store.FindFlow(ctx, s.tenant.ID, a.flow)
 		s.must(err)
 	})
+	s.around("FindFlowMail", func() {
+		_, _, err := s.store.FindFlowMail(ctx, s.tenant.ID, a.flow)
+		s.must(err)
+	})
 	var done idp.Completed
 	s.around("CompleteFlow", func() {
 		var err error
@@ -161,6 +165,6 @@ func (s *shop) login(address idp.Address) {
 }
 
 var steps = []string{
-	"TakeHits", "StartFlow", "ClaimMail", "BeginSending", "FinishMails", "FindLink", "FindFlow", "CompleteFlow", "FinishFlow",
+	"TakeHits", "StartFlow", "ClaimMail", "BeginSending", "FinishMails", "FindLink", "FindFlow", "FindFlowMail", "CompleteFlow", "FinishFlow",
 	"FindSession", "RedeemCode", "RotateRefresh", "FindGrant",
 }

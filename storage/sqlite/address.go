@@ -79,7 +79,7 @@ func readdress(ctx context.Context, q *statements, c idp.AddressChange, user idp
 			return err
 		}
 	}
-	if err := insertFlow(ctx, q, c.Notice.Flow); err != nil {
+	if err := insertFlow(ctx, q, c.Notice.Flow, ""); err != nil {
 		return err
 	}
 	if err := queueMail(ctx, q, c.TenantID, c.Notice.Flow.ID, c.Notice.Mail); err != nil {

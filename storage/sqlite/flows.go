@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"postern/idp"
@@ -39,7 +40,11 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started
 		LEFT JOIN suppressions ON suppressions.tenant_id = ?1 AND suppressions.address = ?2 AND suppressions.expires > ?3`
 	f := n.Flow
 	err = s.change(ctx, func(ctx context.Context, q *statements) error {
-		if err := insertFlow(ctx, q, f); err != nil {
+		newest := n.Mail.ID
+		if n.Mail.Withheld {
+			newest = ""
+		}
+		if err := insertFlow(ctx, q, f, newest); err != nil {
 			return err
 		}
 		if err := writeMail(ctx, q, n); err != nil {
@@ -50,12 +55,13 @@ func (s *Store) StartFlow(ctx context.Context, n idp.NewFlow) (found idp.Started
 	return found, err
 }
 
-func insertFlow(ctx context.Context, q *statements, f idp.Flow) error {
+// insertFlow writes a flow, with its newest mail that is not withheld.
+func insertFlow(ctx context.Context, q *statements, f idp.Flow, newest idp.OutboxID) error {
 	const insert = `INSERT INTO flows (tenant_id, flow_id, request, address, browser, asked, locale, state, attempts,
-			created_at, expires, next_mail, user_id, session_id, taken)
-		VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', 0, ?, ?, ?, '', '', ?)`
+			created_at, expires, next_mail, user_id, session_id, taken, outbox_id)
+		VALUES (?, ?, ?, ?, ?, ?, ?, 'asked', 0, ?, ?, ?, '', '', ?, ?)`
 	_, err := q.exec(ctx, insert, f.TenantID, f.ID, document{f.Request}, f.Address, f.Browser, document{f.Asked},
-		f.Locale, micros(f.CreatedAt), micros(f.Expires), micros(f.NextMail), document{f.Taken})
+		f.Locale, micros(f.CreatedAt), micros(f.Expires), micros(f.NextMail), document{f.Taken}, newest)
 	return err
 }
 
@@ -85,10 +91,28 @@ func findFlow(ctx context.Context, q *statements, t idp.TenantID, id idp.FlowID)
 	return scanFlow(q.row(ctx, query, t, id))
 }
 
+// FindFlowMail gives a flow, expired or not, and the newest of its mails that no
+// limit withheld, the zero entry where there is none; or idp.ErrNotFound.
+func (s *Store) FindFlowMail(ctx context.Context, t idp.TenantID, id idp.FlowID) (idp.Flow, idp.OutboxEntry, error) {
+	const query = `SELECT ` + outboxColumns + ` FROM flows
+		JOIN outbox ON outbox.tenant_id = flows.tenant_id AND outbox.outbox_id = flows.outbox_id
+		WHERE flows.tenant_id = ? AND flows.flow_id = ?`
+	flow, err := s.FindFlow(ctx, t, id)
+	if err != nil {
+		return idp.Flow{}, idp.OutboxEntry{}, err
+	}
+	var m idp.OutboxEntry
+	err = s.read.row(ctx, query, t, id).Scan(outboxInto(&m)...)
+	if errors.Is(err, idp.ErrNotFound) {
+		return flow, idp.OutboxEntry{}, nil
+	}
+	return flow, m, err
+}
+
 // Resend queues another mail: idp.ErrNotFound, ErrExpired, or ErrUsed if the
 // flow is no longer asked.
 func (s *Store) Resend(ctx context.Context, r idp.Resend) error {
-	const update = `UPDATE flows SET next_mail = ?, taken = ?
+	const update = `UPDATE flows SET next_mail = ?, taken = ?, outbox_id = CASE WHEN ? THEN outbox_id ELSE ? END
 		WHERE tenant_id = ? AND flow_id = ? AND state = 'asked'`
 	return s.change(ctx, func(ctx context.Context, q *statements) error {
 		f, err := findFlow(ctx, q, r.TenantID, r.FlowID)
@@ -99,7 +123,7 @@ func (s *Store) Resend(ctx context.Context, r idp.Resend) error {
 			return err
 		}
 		taken := append(f.Taken, r.Taken...)
-		rows, err := q.exec(ctx, update, micros(r.NextMail), document{taken}, r.TenantID, r.FlowID)
+		rows, err := q.exec(ctx, update, micros(r.NextMail), document{taken}, r.Mail.Withheld, r.Mail.ID, r.TenantID, r.FlowID)
 		if err := exactlyOne(rows, err, idp.ErrUsed); err != nil {
 			return err
 		}

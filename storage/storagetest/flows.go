@@ -16,12 +16,71 @@ var flowCases = cases{
 		_, err := w.store.FindFlow(w.ctx, w.a.id, "none")
 		w.is(idp.ErrNotFound, err, "find")
 	},
+	"a flow is found with its newest mail":                   flowMail,
+	"a mail that a limit withholds is not the newest":        flowMailWithheld,
+	"a flow whose mail has gone has none":                    flowMailGone,
+	"the mail of a flow that is not there is not found":      func(w *world) { flowMailIs(w, "none", "", "") },
 	"a flow starts once, and neither half without the other": flowStartsWhole,
 	"a resend queues a mail and adds what it took":           resendQueues,
 	"a resend of no flow is not found":                       func(w *world) { resendIs(w, "none", w.now, idp.ErrNotFound) },
 	"a resend is good until the flow expires":                resendExpires,
 	"a resend of an ended flow is used":                      func(w *world) { resendIs(w, w.a.done.flow.ID, w.now, idp.ErrUsed) },
 	"a resend whose mail exists changes nothing":             resendConflict,
+}
+
+// flowMailIs looks for a flow with its mail: not found where the mail has no state.
+func flowMailIs(w *world, id idp.FlowID, mail idp.OutboxID, state idp.OutboxState) idp.OutboxEntry {
+	w.t.Helper()
+	flow, got, err := w.store.FindFlowMail(w.ctx, w.a.id, id)
+	if id == "none" {
+		w.is(idp.ErrNotFound, err, "find")
+		return got
+	}
+	w.ok(err, "find")
+	alone, err := w.store.FindFlow(w.ctx, w.a.id, id)
+	w.ok(err, "find without its mail")
+	w.same(alone, flow, "flow")
+	w.same([]any{mail, state}, []any{got.ID, got.State}, "mail")
+	return got
+}
+
+func flowMail(w *world) {
+	flowMailIs(w, w.a.done.flow.ID, w.a.done.mail.ID, idp.OutboxSent)
+	l := queued(w, "new")
+	w.same(w.a.newMail("new", l.flow), flowMailIs(w, l.flow.ID, l.mail.ID, idp.OutboxQueued), "mail")
+	claimIs(w, l.mail, w.now, nil)
+	w.same(1, flowMailIs(w, l.flow.ID, l.mail.ID, idp.OutboxClaimed).Attempt, "attempt")
+	due := w.now.Add(5 * time.Second)
+	w.ok(w.finish(l.mail, 1, idp.OutboxQueued, due), "put off")
+	w.same(due, flowMailIs(w, l.flow.ID, l.mail.ID, idp.OutboxQueued).Due, "due")
+	second := w.a.resend("second", l.flow)
+	w.ok(w.store.Resend(w.ctx, second), "resend")
+	flowMailIs(w, l.flow.ID, second.Mail.ID, idp.OutboxQueued)
+	claimIs(w, idp.MailRef{TenantID: w.a.id, ID: second.Mail.ID}, w.now, nil)
+	w.ok(w.finish(idp.MailRef{TenantID: w.a.id, ID: second.Mail.ID}, 1, idp.OutboxRefused, time.Time{}), "finish")
+	flowMailIs(w, l.flow.ID, second.Mail.ID, idp.OutboxRefused)
+}
+
+func flowMailWithheld(w *world) {
+	l, err := w.a.startAs("withheld", func(n *idp.NewFlow) { n.Mail.Withheld = true })
+	w.ok(err, "start flow")
+	flowMailIs(w, l.flow.ID, "", "")
+	r := w.a.resend("second", l.flow)
+	w.ok(w.store.Resend(w.ctx, r), "resend")
+	flowMailIs(w, l.flow.ID, r.Mail.ID, idp.OutboxQueued)
+	withheld := w.a.resend("third", l.flow)
+	withheld.Mail.Withheld = true
+	w.ok(w.store.Resend(w.ctx, withheld), "resend")
+	flowMailIs(w, l.flow.ID, r.Mail.ID, idp.OutboxQueued)
+}
+
+func flowMailGone(w *world) {
+	w.bMayChange = true // sweeping is for all tenants
+	l, err := w.a.startAs("new", func(n *idp.NewFlow) { n.Mail.Expires = w.now.Add(time.Minute) })
+	w.ok(err, "start flow")
+	_, err = w.store.Sweep(w.ctx, w.now.Add(2*time.Minute), 100)
+	w.ok(err, "sweep")
+	flowMailIs(w, l.flow.ID, "", "")
 }
 
 func flowStartsWhole(w *world) {

@@ -199,7 +199,7 @@ func finishFor(w *world, l login, state idp.OutboxState) {
 }
 
 func finishOnce(w *world) {
-	for _, state := range []idp.OutboxState{idp.OutboxSent, idp.OutboxFailed, idp.OutboxUnknown} {
+	for _, state := range []idp.OutboxState{idp.OutboxSent, idp.OutboxRefused, idp.OutboxFailed, idp.OutboxUnknown} {
 		l := queued(w, string(state))
 		claimIs(w, l.mail, w.now, nil)
 		w.ok(w.store.BeginSending(w.ctx, l.mail.ID, 1, w.a.newLink(string(state), l), lease), "begin")
