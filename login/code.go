@@ -19,7 +19,7 @@ func (h *Handler) takeCode(w http.ResponseWriter, v *visit) error {
 	if err := v.readForm(w); err != nil {
 		return err
 	}
-	flow, err := h.postedFlow(v, formWaiting)
+	flow, err := h.postedFlow(v, formWaiting, h.waitingFlow)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ func (h *Handler) finish(w http.ResponseWriter, v *visit) error {
 	if err := v.readForm(w); err != nil {
 		return err
 	}
-	flow, err := h.postedFlow(v, formFinish)
+	flow, err := h.postedFlow(v, formFinish, h.ownFlow)
 	if err != nil {
 		return err
 	}

@@ -163,7 +163,7 @@ func TestAStoreThatFailsIsAPageWithoutTheCause(t *testing.T) {
 		{"address", "StartFlow", func(b *browser, l, _, _ page, _, _ string) page {
 			return b.submit(l, "/auth/login", url.Values{"email": {"bob@example.org"}})
 		}},
-		{"waiting", "FindFlow", func(b *browser, _, _, _ page, waiting, _ string) page { return b.get(waiting) }},
+		{"waiting", "FindFlowMail", func(b *browser, _, _, _ page, waiting, _ string) page { return b.get(waiting) }},
 		{"resend", "Resend", func(b *browser, _, wait, _ page, _, _ string) page {
 			b.w.clock.advance(time.Minute)
 			return b.submit(wait, "/auth/resend", nil)

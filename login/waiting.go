@@ -16,10 +16,10 @@ import (
 const formWaiting = "waiting"
 
 // waiting serves GET /auth/waiting: the page while the login is asked for, the
-// way to the client once it is completed. It knows nothing of accounts or of
-// the mail's fate, so it cannot tell.
+// way to the client once it is completed. It knows nothing of accounts, and of
+// the mail's fate only where that tells nothing of them (waitingFlow).
 func (h *Handler) waiting(w http.ResponseWriter, v *visit) error {
-	flow, err := h.ownFlow(v, v.r.URL.Query().Get("flow"))
+	flow, err := h.waitingFlow(v, v.r.URL.Query().Get("flow"))
 	if err != nil {
 		return err
 	}
@@ -33,11 +33,15 @@ func (h *Handler) waiting(w http.ResponseWriter, v *visit) error {
 		return h.overFlow(v, templates.EndedLocked, flow.Flow)
 	case flow.expired(v):
 		return h.overFlow(v, templates.EndedExpired, flow.Flow)
-	case flow.State == idp.FlowCompleted && v.writes():
+	case flow.State == idp.FlowCompleted && v.writes() && !looks(v):
 		return h.conclude(w, v, flow)
 	}
 	return h.writeWaiting(w, v, flow, http.StatusOK, waitingNotice{sent: v.r.URL.Query().Get("sent") != ""})
 }
+
+// looks tells the script's request for the page, which must not take the login
+// away from the tab that it belongs to.
+func looks(v *visit) bool { return v.r.URL.Query().Get("look") != "" }
 
 // waitingNotice is what the waiting page says of the last thing done on it.
 type waitingNotice struct {
@@ -62,6 +66,9 @@ func (h *Handler) writeWaiting(w http.ResponseWriter, v *visit, flow own, status
 			{Name: "flow", Value: string(flow.ID)},
 			h.tokenField(w, v, formWaiting+":"+string(flow.ID)),
 		},
+		Delivery: flow.delivery(v),
+		Asked:    flow.mail.CreatedAt,
+		Until:    flow.mail.TriedUntil().Add(time.Minute - 1).Truncate(time.Minute), // for it is told in minutes
 		SelfURL:  waitingURL(v, flow.ID),
 		PollURL:  v.at("/auth/waiting/state", url.Values{"flow": {string(flow.ID)}}),
 		NextMail: flow.NextMail,
@@ -75,11 +82,14 @@ func (h *Handler) writeWaiting(w http.ResponseWriter, v *visit, flow own, status
 	return nil
 }
 
+// stateAsked is what the poll is told of a login of which there is no more to tell.
+const stateAsked = "asked"
+
 // waitingState serves GET /auth/waiting/state for the waiting page's script:
 // one look, and an answer without a page.
 func (h *Handler) waitingState(w http.ResponseWriter, v *visit) error {
-	flow, err := h.ownFlow(v, v.r.URL.Query().Get("flow"))
-	status, state := http.StatusOK, "asked"
+	flow, err := h.waitingFlow(v, v.r.URL.Query().Get("flow"))
+	status, state := http.StatusOK, stateAsked
 	var f *refusal
 	switch {
 	case errors.As(err, &f):
@@ -87,12 +97,16 @@ func (h *Handler) waitingState(w http.ResponseWriter, v *visit) error {
 	case err != nil:
 		f = refusalOf(err)
 		h.logRefusal(v.ctx(), f)
-		status, state = f.status, "asked"
+		status = f.status
 		w.Header().Set("Retry-After", strconv.Itoa(int(retrySoon/time.Second)))
 	case flow.State == idp.FlowCompleted, flow.State == idp.FlowFinished:
 		state = "done"
 	case flow.State == idp.FlowLocked, flow.expired(v):
 		state = "expired"
+	default:
+		if delivery := flow.delivery(v); delivery != idp.DeliveryUntold {
+			state = string(delivery)
+		}
 	}
 	return writeState(w, v, status, state)
 }

@@ -47,7 +47,7 @@ func fill(v reflect.Value, text string) {
 			if strings.HasSuffix(name, "URL") {
 				field.SetString("https://app.example/" + strings.Map(dropControls, text))
 			}
-		case templates.Ending, templates.Asking:
+		case templates.Ending, templates.Asking, idp.Delivery:
 			field.SetString(text)
 		case []templates.Hidden:
 			field.Set(reflect.ValueOf([]templates.Hidden{{Name: text, Value: text}}))

@@ -58,16 +58,20 @@ const (
 // Waiting is shown to the browser that asked, until the login completes. Forms:
 // code to Base/auth/code, resend to Base/auth/resend, Check again by GET to SelfURL.
 type Waiting struct {
-	Client   string
-	Address  string
-	Hidden   []Hidden
-	SelfURL  string
-	PollURL  string // JSON {"state":"asked|done|expired"} for the script
-	NextMail time.Time
-	CanSend  bool   // NextMail has come
-	Sent     bool   // another mail was just asked for
-	Problem  string // "waiting.problem." code (wrong), link (not of this login), empty, form (neither code nor link), toosoon (resend), link_only (this app takes no code)
-	Left     int    // attempts left, shown with a wrong code
+	Client  string
+	Address string
+	Hidden  []Hidden
+	SelfURL string
+	PollURL string // JSON {"state":"asked|delayed|refused|failed|done|expired"} for the script
+	// Delivery is how the mail fares that was asked for at Asked; one that is
+	// delayed is tried until Until.
+	Delivery     idp.Delivery
+	Asked, Until time.Time
+	NextMail     time.Time
+	CanSend      bool   // NextMail has come
+	Sent         bool   // another mail was just asked for
+	Problem      string // "waiting.problem." code (wrong), link (not of this login), empty, form (neither code nor link), toosoon (resend), link_only (this app takes no code)
+	Left         int    // attempts left, shown with a wrong code
 	// StartURL leads to the login page, for another address; empty if there is no way back.
 	StartURL string
 	// Change: the link confirms a new address, where it would else sign in.

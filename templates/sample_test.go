@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"postern/idp"
 	"postern/templates"
 )
 
@@ -32,6 +33,11 @@ func samples() []sample {
 	wrong.StartURL = "/t/demo/auth/login?request=sealed"
 	sent := waiting
 	sent.Sent = true
+	delayed := wrong
+	delayed.Problem, delayed.Delivery, delayed.Asked, delayed.Until = "", idp.DeliveryDelayed, asked, asked.Add(4*time.Minute)
+	refused, failed := delayed, delayed
+	refused.Delivery, failed.Delivery = idp.DeliveryRefused, idp.DeliveryFailed
+	failed.Sent = true // that one is, too
 	all := []sample{
 		{"login", templates.Login{Client: "Acme Notes", Hidden: carried}},
 		{"login_about", templates.Login{Client: "Acme Notes", Hidden: carried, About: about}},
@@ -41,6 +47,9 @@ func samples() []sample {
 		{"waiting", waiting},
 		{"waiting_problem", wrong},
 		{"waiting_sent", sent},
+		{"waiting_delayed", delayed},
+		{"waiting_refused", refused},
+		{"waiting_failed", failed},
 		{"verify_here", templates.VerifyHere{Client: "Acme Notes", Address: "anna@example.com", Hidden: carried}},
 		{"verify_elsewhere", templates.VerifyElsewhere{Client: "Acme Notes", Code: "7KQM-W3XD", Asked: asked, Browser: "Firefox on Linux", Network: "192.0.2.x"}},
 		{"verify_elsewhere_no_code", templates.VerifyElsewhere{Client: "Acme Notes", Asked: asked}},

@@ -7,8 +7,10 @@
   // What the server's clock is ahead of ours, in milliseconds, once we know.
   let ahead = 0;
 
-  for (const el of document.querySelectorAll('[data-js]')) el.hidden = false;
-  for (const el of document.querySelectorAll('[data-nojs]')) el.hidden = true;
+  function show(root) {
+    for (const el of root.querySelectorAll('[data-js]')) el.hidden = false;
+    for (const el of root.querySelectorAll('[data-nojs]')) el.hidden = true;
+  }
 
   // The token has done its part once the page is here: keep it out of the
   // history and of whatever reads the address bar.
@@ -20,11 +22,11 @@
   }
 
   // Times come in UTC; show them in the person's zone and keep the original at hand.
-  function localise() {
+  function localise(root) {
     const own = (navigator.language || '').toLowerCase();
     const locale = own.startsWith(lang) ? navigator.language : lang;
     const format = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
-    for (const el of document.querySelectorAll('time[datetime]')) {
+    for (const el of root.querySelectorAll('time[datetime]')) {
       const at = new Date(el.dateTime);
       if (isNaN(at)) continue;
       el.title = el.textContent;
@@ -47,6 +49,23 @@
       setTimeout(tick, 1000);
     };
     if (!isNaN(until)) tick();
+  }
+
+  // Take over what the page says now of the mail, and leave alone what somebody
+  // may be typing. Only a look: a login that is done meanwhile waits for the next ask.
+  async function renew(address) {
+    const answer = await fetch(address + '&look=1', { cache: 'no-store', credentials: 'same-origin', redirect: 'manual' });
+    if (!answer.ok) return;
+    const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+    for (const part of fresh.querySelectorAll('[data-part]')) {
+      const old = document.querySelector('[data-part="' + part.dataset.part + '"]');
+      if (!old) continue;
+      show(part);
+      localise(part);
+      Object.assign(old.dataset, part.dataset);
+      old.replaceChildren(...part.childNodes);
+    }
+    document.title = fresh.title;
   }
 
   // Ask whether the login is done: often at first, then ever more rarely, and
@@ -73,6 +92,8 @@
           location.replace(el.dataset.self);
           return;
         }
+        const told = document.querySelector('[data-delivery]').dataset.delivery || 'asked';
+        if (answer.ok && state !== told) await renew(el.dataset.self);
       } catch {
         // Offline or interrupted: the next try may do.
       } finally {
@@ -141,7 +162,8 @@
   }
 
   scrub();
-  localise();
+  show(document);
+  localise(document);
   document.querySelectorAll('form[method="post"]').forEach(sendOnce);
   document.querySelectorAll('[data-copy]').forEach(copier);
   document.querySelectorAll('[data-poll]').forEach(poll);
