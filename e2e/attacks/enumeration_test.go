@@ -22,10 +22,11 @@ import (
 )
 
 // kinds of addresses that an attacker would like to tell apart.
-var kinds = []string{"known", "unknown", "blocked", "limited"}
+var kinds = []string{"known", "unknown", "blocked", "limited", "suppressed"}
 
 // crowd are addresses of each kind, in a tenant that only invited people sign in
-// to: blocked ones have an account that is disabled, limited ones had their mail.
+// to: blocked ones have an account that is disabled, limited ones had their mail,
+// and a mail to suppressed ones was refused a while ago.
 type crowd struct {
 	client
 	of map[string][]string
@@ -54,6 +55,15 @@ func (w *world) crowd(t *testing.T, n int) crowd {
 			if err := store.InviteUser(t.Context(), user); err != nil {
 				t.Fatal(err)
 			}
+			if kind != "suppressed" {
+				continue
+			}
+			if err := store.Suppress(t.Context(), idp.Suppression{
+				TenantID: user.TenantID, Address: user.Address, Reason: "550 5.1.1",
+				CreatedAt: user.CreatedAt, Expires: user.CreatedAt.Add(idp.SuppressionLife),
+			}); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	b := browse(t)
@@ -65,7 +75,7 @@ func (w *world) crowd(t *testing.T, n int) crowd {
 }
 
 // Threat 5, by the bytes: status, headers, page, state and writes.
-func TestKnownUnknownBlockedAndLimitedAddressesAreAnsweredByteForByteAlike(t *testing.T) {
+func TestKnownUnknownBlockedLimitedAndSuppressedAddressesAreAnsweredByteForByteAlike(t *testing.T) {
 	onBoth(t, func(t *testing.T, w *world) {
 		c := w.crowd(t, 3)
 		const written = `SELECT (SELECT count(*) FROM flows) * 1000000 + (SELECT count(*) FROM outbox)`
@@ -76,6 +86,9 @@ func TestKnownUnknownBlockedAndLimitedAddressesAreAnsweredByteForByteAlike(t *te
 			page := b.Get(c.request("state", "x").url)
 			form := page.FormTo(t, "/auth/login")
 			posted := post(t, b, form.Action, form.Values(nil, url.Values{"email": {address}}))
+			harness.Eventually(t, "what becomes of the mail is known", func() bool {
+				return w.count(t, `SELECT count(*) FROM outbox WHERE tenant_id = $1 AND NOT done`, c.tenant.ID) == 0
+			})
 			waiting := b.Get(w.URL + posted.location)
 			state := b.Get(w.URL + strings.Replace(posted.location, "/auth/waiting", "/auth/waiting/state", 1))
 			resent := b.Submit(waiting, waiting.FormTo(t, "/auth/resend"), nil, nil)
@@ -92,8 +105,10 @@ func TestKnownUnknownBlockedAndLimitedAddressesAreAnsweredByteForByteAlike(t *te
 			}
 		}
 		w.mail(t, c.of["known"][0], 1)
-		if n := len(w.Sink.Mails(c.of["unknown"][0])) + len(w.Sink.Mails(c.of["blocked"][0])); n != 0 {
-			t.Errorf("%d mails to who must not sign in", n)
+		for _, kind := range []string{"unknown", "blocked", "suppressed"} {
+			if n := len(w.Sink.Mails(c.of[kind][0])); n != 0 {
+				t.Errorf("%d mails to one that is %s", n, kind)
+			}
 		}
 		if w.count(t, written) == 0 {
 			t.Error("nothing is written")
@@ -154,7 +169,7 @@ func shape(address string, texts ...string) string {
 // where there is none once in a hundred times, so what it finds has to be found
 // three times in a row, in other samples, to count. On a machine with many times
 // the work that it can do, the making of a mail is felt: see docs/security.md.
-func TestKnownUnknownBlockedAndLimitedAddressesTakeTheSameTime(t *testing.T) {
+func TestKnownUnknownBlockedLimitedAndSuppressedAddressesTakeTheSameTime(t *testing.T) {
 	onFresh(t, cluster.Config{Binary: binary, Processes: 1}, func(t *testing.T, w *world) {
 		// The mail server is this test, on the same processors: at no distance, what
 		// is measured would be its own work.

@@ -38,22 +38,22 @@ func startOver(t *testing.T, dir, database string) *harness.Server {
 // changesCount makes changes beside one process, and has the other send.
 func changesCount(t *testing.T, beside, sending *harness.Server) {
 	t.Helper()
-	first, second, whole := startFaulty(t, usual), startFaulty(t, usual), startFaulty(t, usual)
-	n := newTenant(t, beside, "acme", first.url())
+	first, second, whole := harness.StartFaulty(t, harness.Usual), harness.StartFaulty(t, harness.Usual), harness.StartFaulty(t, harness.Usual)
+	n := newTenant(t, beside, "acme", first.URL())
 	n.server = sending
-	to := func(address string, f *faulty) {
+	to := func(address string, f *harness.Faulty) {
 		t.Helper()
 		time.Sleep(time.Second)
 		n.begin(address)
-		harness.Eventually(t, address+" at the server of now", func() bool { return f.taken(address) == 1 })
+		harness.Eventually(t, address+" at the server of now", func() bool { return f.Taken(address) == 1 })
 	}
 	to("a@example.com", first)
-	beside.Run(t, "mail", "set", "--tenant", "acme", second.url(), "--name", "server-1")
+	beside.Run(t, "mail", "set", "--tenant", "acme", second.URL(), "--name", "server-1")
 	to("b@example.com", second)
 	beside.Run(t, "mail", "remove", "--tenant", "acme", "server-1")
-	beside.Run(t, "mail", "set", "--instance", whole.url())
+	beside.Run(t, "mail", "set", "--instance", whole.URL())
 	to("c@example.com", whole)
-	if first.taken("") != 1 || second.taken("") != 1 || whole.taken("") != 1 {
-		t.Errorf("%d, %d and %d mails", first.taken(""), second.taken(""), whole.taken(""))
+	if first.Taken("") != 1 || second.Taken("") != 1 || whole.Taken("") != 1 {
+		t.Errorf("%d, %d and %d mails", first.Taken(""), second.Taken(""), whole.Taken(""))
 	}
 }

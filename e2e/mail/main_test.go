@@ -73,6 +73,13 @@ func (n tenant) issuer() string { return n.server.URL + "/t/" + n.slug }
 // begin asks for a mail to an address, in a browser of its own.
 func (n tenant) begin(address string) *harness.Browser {
 	n.t.Helper()
+	b, _ := n.ask(address)
+	return b
+}
+
+// ask is begin with the page that waits.
+func (n tenant) ask(address string) (*harness.Browser, *harness.Page) {
+	n.t.Helper()
 	b := harness.NewBrowser(n.t).StopAt(callback)
 	q := url.Values{
 		"client_id": {n.client}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
@@ -82,7 +89,7 @@ func (n tenant) begin(address string) *harness.Browser {
 	form := page.FormTo(n.t, "/auth/login")
 	waiting := b.Submit(page, form, nil, url.Values{"email": {address}})
 	waiting.FormTo(n.t, "/auth/code")
-	return b
+	return b, waiting
 }
 
 // finish opens the link in the browser that asked, and presses its button.

@@ -1,4 +1,4 @@
-package mail_test
+package harness
 
 import (
 	"fmt"
@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// hangUp is a reply that is none: the connection is closed without a word.
-const hangUp = "(hang up)"
+// HangUp is a reply that is none: the connection is closed without a word.
+const HangUp = "(hang up)"
 
-// faulty is a mail server on loopback (RFC 5321), that answers as its script
+// Faulty is a mail server on loopback (RFC 5321), that answers as its script
 // wants. Verbs beside SMTP's: CONNECT, LINE (the first line of data), END (all of it).
-type faulty struct {
+type Faulty struct {
 	listener net.Listener
 	script   func(verb string) string
 
@@ -23,11 +23,11 @@ type faulty struct {
 	mails []string       // recipients of mails that were taken
 }
 
-// usual answers as a healthy server does.
-func usual(string) string { return "" }
+// Usual answers as a healthy server does.
+func Usual(string) string { return "" }
 
-// on gives one reply to one verb.
-func on(verb, reply string) func(string) string {
+// On gives one reply to one verb.
+func On(verb, reply string) func(string) string {
 	return func(v string) string {
 		if v == verb {
 			return reply
@@ -36,8 +36,8 @@ func on(verb, reply string) func(string) string {
 	}
 }
 
-// once gives it once only, over all connections.
-func once(verb, reply string) func(string) string {
+// Once gives it once only, over all connections.
+func Once(verb, reply string) func(string) string {
 	var mu sync.Mutex
 	done := false
 	return func(v string) string {
@@ -51,14 +51,15 @@ func once(verb, reply string) func(string) string {
 	}
 }
 
-func startFaulty(t *testing.T, script func(verb string) string) *faulty {
+// StartFaulty starts a server that ends with the test.
+func StartFaulty(t *testing.T, script func(verb string) string) *Faulty {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	f := &faulty{listener: l, script: script, seen: map[string]int{}}
+	f := &Faulty{listener: l, script: script, seen: map[string]int{}}
 	go func() {
 		for {
 			conn, err := l.Accept()
@@ -71,15 +72,18 @@ func startFaulty(t *testing.T, script func(verb string) string) *faulty {
 	return f
 }
 
-// url is how a tenant names it; without TLS, as on loopback.
-func (f *faulty) url() string { return f.as("", "") }
+// Close leaves nobody listening.
+func (f *Faulty) Close() { _ = f.listener.Close() }
 
-// as is its URL with a user, or parameters.
-func (f *faulty) as(user, parameters string) string {
+// URL is how a tenant names it; without TLS, as on loopback.
+func (f *Faulty) URL() string { return f.As("", "") }
+
+// As is its URL with a user, or parameters.
+func (f *Faulty) As(user, parameters string) string {
 	return "smtp://" + user + f.listener.Addr().String() + parameters
 }
 
-func (f *faulty) serve(c *textproto.Conn) {
+func (f *Faulty) serve(c *textproto.Conn) {
 	defer c.Close()
 	to := ""
 	usually := map[string]string{
@@ -111,11 +115,11 @@ func (f *faulty) serve(c *textproto.Conn) {
 }
 
 // take reads the data, if it was asked for.
-func (f *faulty) take(c *textproto.Conn, to string) bool {
+func (f *Faulty) take(c *textproto.Conn, to string) bool {
 	if f.script("DATA") != "" {
 		return true
 	}
-	if f.script("LINE") == hangUp {
+	if f.script("LINE") == HangUp {
 		_, _ = c.ReadLine()
 		return false
 	}
@@ -123,7 +127,7 @@ func (f *faulty) take(c *textproto.Conn, to string) bool {
 		return false
 	}
 	reply := f.script("END")
-	if reply == "" || reply == hangUp {
+	if reply == "" || reply == HangUp {
 		f.mu.Lock()
 		f.mails = append(f.mails, to)
 		f.mu.Unlock()
@@ -131,10 +135,10 @@ func (f *faulty) take(c *textproto.Conn, to string) bool {
 	if reply == "" {
 		reply = "250 taken"
 	}
-	return reply != hangUp && c.PrintfLine("%s", reply) == nil
+	return reply != HangUp && c.PrintfLine("%s", reply) == nil
 }
 
-func (f *faulty) say(c *textproto.Conn, verb, usual string) bool {
+func (f *Faulty) say(c *textproto.Conn, verb, usual string) bool {
 	f.mu.Lock()
 	f.seen[verb]++
 	f.mu.Unlock()
@@ -142,11 +146,11 @@ func (f *faulty) say(c *textproto.Conn, verb, usual string) bool {
 	if reply == "" {
 		reply = usual
 	}
-	return reply != hangUp && c.PrintfLine("%s", reply) == nil
+	return reply != HangUp && c.PrintfLine("%s", reply) == nil
 }
 
-// taken counts the mails to an address, or all.
-func (f *faulty) taken(to string) (n int) {
+// Taken counts the mails to an address, or all.
+func (f *Faulty) Taken(to string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, mail := range f.mails {
@@ -157,14 +161,14 @@ func (f *faulty) taken(to string) (n int) {
 	return n
 }
 
-// heard counts a verb.
-func (f *faulty) heard(verb string) int {
+// Heard counts a verb.
+func (f *Faulty) Heard(verb string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.seen[verb]
 }
 
-func (f *faulty) String() string {
+func (f *Faulty) String() string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return fmt.Sprintf("heard %v, has mails to %q", f.seen, f.mails)
