@@ -124,7 +124,8 @@ func (p Provider) server(variant string) (string, error) {
 	if host, ok := p.Variants[variant]; ok {
 		return host, nil
 	}
-	return "", fmt.Errorf("%s has no %q: write %s", p.Title, variant, p.example())
+	// What was written is not told: it may be a key that lacks its @.
+	return "", fmt.Errorf("%s has no such variant: write %s", p.Title, p.example())
 }
 
 // example is how an account of the provider is written.

@@ -113,7 +113,9 @@ func TestAccountsThatAreRefused(t *testing.T) {
 		{"no TLS over a network", "smtp://user:secret@mail.example?tls=none", "loopback"},
 		{"no TLS to a provider", "gmail://user:secret@?tls=none", "loopback"},
 		{"a mechanism that proves little", "smtp://user:secret@mail.example?auth=cram-md5", "scram-sha-256"},
-		{"a parameter that is none", "smtp://user:secret@mail.example?starttls=required", "starttls"},
+		{"a parameter that is none", "smtp://user:secret@mail.example?starttls=required", "tls, token-url"},
+		{"a parameter without a name", "gmail:?hunter2@", "each with a value"},
+		{"a key without its @", "sendgrid://hunter2", "no such variant"},
 		{"a parameter twice", "smtp://user:secret@mail.example?tls=starttls&tls=none", "twice"},
 		{"a file that is not there", "sendgrid://?password-file=missing", "no such file"},
 		{"a sender that is none", "smtps://user:secret@mail.example?from=nobody", "from"},
@@ -125,7 +127,7 @@ func TestAccountsThatAreRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := mail.ParseAccount(c.url, inFiles)
-			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), "sec/") {
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "secret@") || strings.Contains(err.Error(), "sec/") || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v, want something about %q", err, c.says)
 			}
 		})

@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -37,7 +38,7 @@ func parseAccount(text string, read ReadSecret) (Account, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Opaque != "" || u.Path != "" && u.Path != "/" || u.Fragment != "" {
 		// The parser's error would show the URL, and with it the password.
-		return Account{}, errors.New("not a URL such as smtp://mail.example:587, gmail://USER@ or sendgrid:// (in user and password, write @ as %40, / as %2F, % as %25)")
+		return Account{}, errors.New("not a URL such as smtp://mail.example:587, gmail://USER@ or sendgrid:// (in user and password, write @ as %40, / as %2F, ? as %3F, # as %23, % as %25)")
 	}
 	scheme := u.Scheme
 	if scheme == "smtp" || scheme == "smtps" {
@@ -121,6 +122,11 @@ func (a *Account) parameters(query string, p Provider, read ReadSecret) error {
 	for name, all := range values {
 		value := all[len(all)-1]
 		switch into, secret := texts[name], secrets[name]; {
+		case into == nil && secret == nil && name != "from":
+			// What it is called is not told: it may be the rest of a password with a
+			// question mark.
+			return fmt.Errorf("what stands behind the ? is %s, from, %s, each with a value (in a password, write ? as %%3F)",
+				listed(texts), listed(secrets))
 		case len(all) > 1:
 			return fmt.Errorf("parameter %s is there twice", name)
 		case into != nil:
@@ -129,12 +135,10 @@ func (a *Account) parameters(query string, p Provider, read ReadSecret) error {
 			if *secret, err = read(value); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
-		case name == "from":
+		default:
 			if a.From, err = idp.ParseAddress(value); err != nil {
 				return fmt.Errorf("from: %w", err)
 			}
-		default:
-			return fmt.Errorf("parameter %q is not known", name)
 		}
 	}
 	if oauth.ClientID != "" {
@@ -213,6 +217,10 @@ func freeName(accounts []Account, name string) string {
 		free = name + "-" + strconv.Itoa(n)
 	}
 	return free
+}
+
+func listed[V any](parameters map[string]V) string {
+	return strings.Join(slices.Sorted(maps.Keys(parameters)), ", ")
 }
 
 func listOf(ports []int) string {
