@@ -199,7 +199,7 @@ func (c Client) validate() error {
 	if err := m.validateAuth(len(c.Secrets)); err != nil {
 		return err
 	}
-	if err := errors.Join(m.validateKeys(), m.validateCertificates()); err != nil {
+	if err := errors.Join(m.validateKeys(), m.validateCertificates(), m.validateEncryption()); err != nil {
 		return err
 	}
 	if m.Finish != FinishDefault && m.Finish != FinishLink && m.Finish != FinishWaiting {

@@ -37,7 +37,8 @@ type ClientMetadata struct {
 	// DefaultResource is what its access tokens are for where it names no resource.
 	DefaultResource string `json:"default_resource,omitempty"`
 
-	// JWKS or JWKSURI hold the keys that the client signs with.
+	// JWKS or JWKSURI hold the keys that the client signs with, and those that
+	// answers are encrypted for.
 	JWKS         json.RawMessage `json:"jwks,omitempty"`
 	JWKSURI      string          `json:"jwks_uri,omitempty"`
 	AssertionAlg Alg             `json:"token_endpoint_auth_signing_alg,omitempty"` // empty: any that is supported
@@ -81,6 +82,7 @@ type ClientMetadata struct {
 	TLSBoundTokens bool `json:"tls_client_certificate_bound_access_tokens,omitempty"`
 	CertificateNames
 	ExchangePolicy
+	ResponseEncryption
 }
 
 // SecurityProfile is what a client is held to as a whole.

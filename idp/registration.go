@@ -44,6 +44,7 @@ var registrable = []string{
 	"tls_client_certificate_bound_access_tokens", "tls_client_auth_subject_dn", "tls_client_auth_san_dns",
 	"tls_client_auth_san_uri", "tls_client_auth_san_ip", "tls_client_auth_san_email",
 	"require_signed_request_object", "authorization_signed_response_alg",
+	"id_token_encrypted_response_alg", "id_token_encrypted_response_enc", "userinfo_encrypted_response_alg", "userinfo_encrypted_response_enc",
 }
 
 // methodMember is the one way to authenticate that RFC 7591 metadata name.
@@ -91,6 +92,7 @@ func (m *ClientMetadata) fillIn() {
 	if len(m.ResponseTypes) == 0 && slices.Contains(m.GrantTypes, GrantAuthorizationCode) {
 		m.ResponseTypes = []string{"code"}
 	}
+	m.IDTokenEnc, m.UserinfoEnc = m.OfIDTokens().Enc, m.OfUserinfo().Enc
 	switch {
 	case !m.RequirePushedRequests || !m.boundTokens():
 	case m.RequireSignedRequests:

@@ -29,6 +29,10 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	if err := p.narrowed(ctx, code.ID, c, nil, resource); err != nil {
 		return tokenAnswer{}, err
 	}
+	reader, err := p.idTokenRecipient(ctx, c)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
 	refresh, key := idp.NewCredential(code.ID), callOf(ctx).key
 	redemption := idp.Redemption{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(code.ID), Code: code.Secret.Digest(),
@@ -46,7 +50,7 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	m := minting{
 		client: c, grant: g, user: user, scope: g.Request.Scope,
 		resource: or(resource, g.Request.Resource), nonce: g.Request.Nonce,
-		confirmation: confirmation(ctx, c),
+		confirmation: confirmation(ctx, c), reader: reader,
 	}
 	if offline && g.Request.Offline() {
 		m.refresh = p.refreshText(ctx, refresh)

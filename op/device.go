@@ -97,6 +97,10 @@ func (p *Provider) exchangeDevice(ctx context.Context, c idp.Client, r *oidc.Dev
 	if err != nil {
 		return tokenAnswer{}, invalidGrant(bad).because(err)
 	}
+	reader, err := p.idTokenRecipient(ctx, c)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
 	refresh, key := idp.NewCredential(idp.NewID(p.clock())), callOf(ctx).key
 	poll := idp.DevicePoll{
 		TenantID: idp.TenantOf(ctx).ID, ID: device.ID, Secret: device.Secret.Digest(), ClientID: c.ID,
@@ -111,7 +115,7 @@ func (p *Provider) exchangeDevice(ctx context.Context, c idp.Client, r *oidc.Dev
 		return tokenAnswer{}, deviceError(err, bad)
 	}
 	m := minting{
-		client: c, grant: g, user: user, scope: g.Request.Scope, resource: g.Request.Resource, confirmation: confirmation(ctx, c),
+		client: c, grant: g, user: user, scope: g.Request.Scope, resource: g.Request.Resource, confirmation: confirmation(ctx, c), reader: reader,
 	}
 	if offline && g.Request.Offline() {
 		refresh.ID = string(g.ID) // a refresh token is looked up by its grant

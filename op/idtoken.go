@@ -26,7 +26,8 @@ type idClaims struct {
 	personClaims
 }
 
-// idToken makes the ID token that goes with an access token.
+// idToken makes the ID token that goes with an access token, encrypted for its
+// reader if there is one.
 func (p *Provider) idToken(ctx context.Context, m minting, accessToken string) (string, error) {
 	tenant, now, alg := idp.TenantOf(ctx), p.clock(), m.client.IDTokenAlg()
 	token, err := p.sign(ctx, tenant.ID, alg, typeIDToken, idClaims{
@@ -40,7 +41,7 @@ func (p *Provider) idToken(ctx context.Context, m minting, accessToken string) (
 	if err != nil {
 		return "", fmt.Errorf("id token: %w", err)
 	}
-	return token, nil
+	return m.reader.seal(token)
 }
 
 // leftHalf is at_hash: half of the hash that the signature's algorithm has

@@ -2,6 +2,7 @@ package op_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -125,6 +126,18 @@ func TestALogoutTokenTellsWhoseSessionEnded(t *testing.T) {
 		if diff := cmp.Diff(want, claims); diff != "" {
 			t.Error(diff)
 		}
+	})
+}
+
+func TestALogoutTokenIsEncryptedWhereIDTokensAre(t *testing.T) {
+	w, with := newWorld(t), idp.Encryption{Alg: "ECDH-ES", Enc: idp.DefaultEnc}
+	r := newReader(t, with.Alg, "reads")
+	set := json.RawMessage(setOf(t, r))
+	synctest.Test(t, func(t *testing.T) {
+		w.realTime()
+		_, app := deliver(t, w, func(c *idp.Client) { c.Metadata.IDTokenKeyAlg, c.Metadata.JWKS = with.Alg, set }, time.Minute,
+			clientAnswer{status: http.StatusOK})
+		w.claimsOf(r.open(t, app.tokens[0], with), "logout+jwt", jose.RS256)
 	})
 }
 

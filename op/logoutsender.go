@@ -145,9 +145,17 @@ func (s *LogoutSender) post(ctx context.Context, claimed idp.ClaimedLogout) erro
 func (p *Provider) logoutToken(ctx context.Context, claimed idp.ClaimedLogout) (string, error) {
 	tenant, client, now := claimed.Tenant, claimed.Client, p.clock()
 	user := idp.User{TenantID: tenant.ID, Subject: claimed.Subject}
-	return p.sign(ctx, tenant.ID, client.IDTokenAlg(), typeLogout, logoutClaims{
+	reader, err := p.idTokenRecipient(ctx, client)
+	if err != nil {
+		return "", err
+	}
+	token, err := p.sign(ctx, tenant.ID, client.IDTokenAlg(), typeLogout, logoutClaims{
 		Issuer: tenant.Issuer(p.publicURL), Subject: user.SubjectAt(client, p.sealer), Audience: audience{string(client.ID)},
 		IssuedAt: now.Unix(), Expires: now.Add(logoutTokenLife).Unix(), ID: idp.NewID(now),
 		Events: map[string]map[string]any{logoutEvent: {}}, Session: claimed.Ref.SID,
 	})
+	if err != nil {
+		return "", err
+	}
+	return reader.seal(token)
 }

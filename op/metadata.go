@@ -155,6 +155,7 @@ type metadata struct {
 	PushRequired     bool          `json:"require_pushed_authorization_requests"`                // of some clients alone
 	ResponseAlgs     []string      `json:"authorization_signing_alg_values_supported"`           // JARM §3
 	ProofAlgs        []string      `json:"dpop_signing_alg_values_supported"`                    // RFC 9449 §5.1
+	IntrospectAlgs   []string      `json:"introspection_signing_alg_values_supported"`           // RFC 9701 §7
 	CertificateBound bool          `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
 	Aliases          *aliasesOfTLS `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705 §5
 	// ClientDocuments is of OAuth Client ID Metadata Document §5.
@@ -187,7 +188,13 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 			SubjectTypesSupported:             []string{string(idp.SubjectPublic), string(idp.SubjectPairwise)},
 			IDTokenSigningAlgValuesSupported:  algs,
 			UserinfoSigningAlgValuesSupported: algs,
-			ClaimTypesSupported:               []string{"normal"},
+
+			IDTokenEncryptionAlgValuesSupported:  names(idp.KeyAlgs),
+			IDTokenEncryptionEncValuesSupported:  names(idp.Encs),
+			UserinfoEncryptionAlgValuesSupported: names(idp.KeyAlgs),
+			UserinfoEncryptionEncValuesSupported: names(idp.Encs),
+
+			ClaimTypesSupported: []string{"normal"},
 			ClaimsSupported: append([]string{
 				"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid", "at_hash", "email", "email_verified",
 			}, idp.ProfileClaims()...),
@@ -219,6 +226,7 @@ func metadataOf(issuer string, locales []string, fetches bool) metadata {
 		PushEndpoint:    issuer + pathPush,
 		ResponseAlgs:    algs,
 		ProofAlgs:       assertions,
+		IntrospectAlgs:  algs,
 	}
 }
 
@@ -255,10 +263,12 @@ func (m *metadata) addCertificates(by MTLS, base string) {
 	}
 }
 
-func algNames(algs []idp.Alg) []string {
-	names := make([]string, 0, len(algs))
-	for _, alg := range algs {
-		names = append(names, string(alg))
+func algNames(algs []idp.Alg) []string { return names(algs) }
+
+func names[T ~string](all []T) []string {
+	out := make([]string, 0, len(all))
+	for _, one := range all {
+		out = append(out, string(one))
 	}
-	return names
+	return out
 }

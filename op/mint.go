@@ -29,6 +29,8 @@ type minting struct {
 	resource []string
 	nonce    string
 	refresh  string
+	// reader is whom the ID token is encrypted for, if anybody.
+	reader *recipient
 
 	confirmation idp.Confirmation
 }

@@ -22,6 +22,10 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	if err := p.narrowed(ctx, presented.ID, c, r.Scopes, resource); err != nil {
 		return tokenAnswer{}, err
 	}
+	reader, err := p.idTokenRecipient(ctx, c)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
 	key, stay := callOf(ctx).key, c.FAPI()
 	rotated, err := p.store.RotateRefresh(ctx, idp.Rotation{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(presented.ID), ClientID: c.ID,
@@ -39,6 +43,6 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	return p.mint(ctx, minting{
 		client: c, grant: rotated.Grant, user: rotated.User, refresh: p.refreshText(ctx, next),
 		scope:    or(r.Scopes, rotated.Grant.Request.Scope),
-		resource: or(resource, rotated.Grant.Request.Resource), confirmation: confirmation(ctx, c),
+		resource: or(resource, rotated.Grant.Request.Resource), confirmation: confirmation(ctx, c), reader: reader,
 	})
 }

@@ -61,6 +61,7 @@ func TestAClientRegistersItselfAndLogsIn(t *testing.T) {
 	res := w.send(http.MethodPost, "/t/a/register", metadataWith(object{
 		"grant_types": []string{"authorization_code", "refresh_token"}, "initiate_login_uri": "https://new.example/start",
 		"third_party": false, "auth_methods": []string{"none"}, "origins": []string{"https://evil.example"}, "unknown": 1, "scopes": []string{"pay"},
+		"exchange_from": []string{"https://api.example"}, "exchange_for": []string{"https://api.example"},
 	}))
 	if res.StatusCode != http.StatusCreated || res.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %s", res.StatusCode, res.body)
@@ -80,7 +81,7 @@ func TestAClientRegistersItselfAndLogsIn(t *testing.T) {
 		t.Error(diff)
 	}
 	stored := w.store.clients["tenant-a"][idp.ClientID(id)]
-	if !stored.Metadata.ThirdParty || stored.Metadata.Origins != nil || stored.Metadata.Scopes != nil {
+	if !stored.Metadata.ThirdParty || stored.Metadata.Origins != nil || stored.Metadata.Scopes != nil || stored.Metadata.For != nil {
 		t.Errorf("a stranger set what is the operator's: %+v", stored.Metadata)
 	}
 	w.logIn("u1")
@@ -102,7 +103,7 @@ func TestAClientRegistersItselfAndLogsIn(t *testing.T) {
 
 func TestMetadataOfStrangersThatAreRefused(t *testing.T) {
 	w := withRegistration(t)
-	w.fetches = shelf{"https://new.example/sector": `["https://other.example/cb"]`, "https://new.example/page": "<html>"}
+	w.fetches = shelf{"https://new.example/sector": `["https://other.example/cb"]`, "https://new.example/page": "<html>", "https://new.example/keys": setOf(t)}
 	w.start()
 	before := len(w.store.clients["tenant-a"])
 	for name, c := range map[string]struct {
@@ -125,6 +126,13 @@ func TestMetadataOfStrangersThatAreRefused(t *testing.T) {
 		"implicit":                   {metadataWith(object{"grant_types": []string{"implicit"}}), "invalid_client_metadata"},
 		"hybrid":                     {metadataWith(object{"response_types": []string{"code id_token"}}), "invalid_client_metadata"},
 		"client_credentials":         {metadataWith(object{"grant_types": []string{"authorization_code", "client_credentials"}}), "invalid_client_metadata"},
+		"token exchange":             {metadataWith(object{"grant_types": []string{"authorization_code", idp.GrantTokenExchange}}), "invalid_client_metadata"},
+		"RSA1_5":                     {metadataWith(object{"id_token_encrypted_response_alg": "RSA1_5", "jwks_uri": "https://new.example/keys"}), "invalid_client_metadata"},
+		"no key to encrypt for":      {metadataWith(object{"id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": "https://new.example/keys"}), "invalid_client_metadata"},
+		"no set of keys":             {metadataWith(object{"id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": "https://new.example/page"}), "invalid_client_metadata"},
+		"keys that cannot be read":   {metadataWith(object{"id_token_encrypted_response_alg": "ECDH-ES", "jwks_uri": "https://new.example/none"}), "invalid_client_metadata"},
+		"a point on no curve":        {metadataWith(object{"id_token_encrypted_response_alg": "ECDH-ES", "jwks": object{"keys": []object{{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}}}}), "invalid_client_metadata"},
+		"encrypted and unsigned":     {metadataWith(object{"userinfo_encrypted_response_alg": "RSA-OAEP-256", "jwks_uri": "https://new.example/keys"}), "invalid_client_metadata"},
 		"grants and responses":       {metadataWith(object{"grant_types": []string{"refresh_token"}, "response_types": []string{"code"}}), "invalid_client_metadata"},
 		"keys in two places":         {metadataWith(object{"jwks": object{"keys": []object{{"kty": "EC"}}}, "jwks_uri": "https://new.example/jwks"}), "invalid_client_metadata"},
 		"private_key_jwt, no keys":   {metadataWith(object{"token_endpoint_auth_method": "private_key_jwt"}), "invalid_client_metadata"},
@@ -303,5 +311,19 @@ func TestLogosAreDrawnAnewAndServedHere(t *testing.T) {
 		if res := w.do(http.MethodGet, "/t/b/auth/logo/"+id, nil); res.StatusCode != http.StatusNotFound {
 			t.Errorf("in another tenant: %d", res.StatusCode)
 		}
+	}
+}
+
+func TestAClientRegistersForEncryptedTokens(t *testing.T) {
+	w := withRegistration(t)
+	r := newReader(t, "RSA-OAEP-256", "reads")
+	w.fetches = shelf{"https://new.example/keys": setOf(t, r)}
+	w.start()
+	res := w.send(http.MethodPost, "/t/a/register", metadataWith(object{
+		"id_token_encrypted_response_alg": "RSA-OAEP-256", "jwks_uri": "https://new.example/keys",
+	}))
+	got := res.json(t)
+	if res.StatusCode != http.StatusCreated || got["id_token_encrypted_response_alg"] != "RSA-OAEP-256" || got["id_token_encrypted_response_enc"] != "A128CBC-HS256" {
+		t.Errorf("%d %s", res.StatusCode, res.body)
 	}
 }

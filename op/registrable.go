@@ -51,6 +51,11 @@ func checkMetadata(ctx context.Context, fetcher Fetcher, client idp.Client) erro
 		f.code = "invalid_redirect_uri"
 		return f
 	}
+	for _, with := range []idp.Encryption{m.OfIDTokens(), m.OfUserinfo()} {
+		if _, err := findRecipient(ctx, fetcher, client, with); err != nil {
+			return invalidMetadata("jwks, jwks_uri: no key to encrypt for by %s", with.Alg).because(err)
+		}
+	}
 	return checkSector(ctx, fetcher, m)
 }
 

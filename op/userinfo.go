@@ -50,7 +50,7 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) error {
 }
 
 // signUserinfo makes the answer a JWT for clients that registered for one
-// (OpenID Connect Core §5.3.2). Its type keeps it from passing for an ID token.
+// (OpenID Connect Core §5.3.2), encrypted where they registered for that, too. Its type keeps it from passing for an ID token.
 func (p *Provider) signUserinfo(ctx context.Context, c idp.Client, held *heldResponse) error {
 	var claims map[string]any
 	if err := json.Unmarshal(held.body.Bytes(), &claims); err != nil {
@@ -61,6 +61,13 @@ func (p *Provider) signUserinfo(ctx context.Context, c idp.Client, held *heldRes
 	token, err := p.sign(ctx, tenant.ID, c.Metadata.UserinfoAlg, typeUserinfo, claims)
 	if err != nil {
 		return fmt.Errorf("userinfo: %w", err)
+	}
+	reader, err := findRecipient(ctx, p.fetcher, c, c.Metadata.OfUserinfo())
+	if err != nil {
+		return err
+	}
+	if token, err = reader.seal(token); err != nil {
+		return err
 	}
 	held.header.Set("Content-Type", "application/jwt")
 	held.body.Reset()

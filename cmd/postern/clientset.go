@@ -98,7 +98,8 @@ type clientSetCmd struct {
 const clientSettings = "client_name, grant_types, redirect_uris, post_logout_redirect_uris, origins, scopes (a,b), third_party (true, false), " +
 	"pkce (required, optional), finish (link, waiting), default_resource, jwks_uri, client_uri, policy_uri, tos_uri, " +
 	"initiate_login_uri, backchannel_logout_uri, frontchannel_logout_uri, exchange_from, exchange_for, " +
-	"exchange_mode (delegation, impersonation). An empty value is the default again."
+	"exchange_mode (delegation, impersonation), id_token_encrypted_response_alg, id_token_encrypted_response_enc, " +
+	"userinfo_encrypted_response_alg, userinfo_encrypted_response_enc. An empty value is the default again."
 
 // Run changes settings; all of them or none.
 func (c clientSetCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
@@ -153,6 +154,8 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 	texts := map[string]*string{
 		"client_name": &m.Name, "default_resource": &m.DefaultResource, "jwks_uri": &m.JWKSURI, "client_uri": &m.ClientURI,
 		"policy_uri": &m.PolicyURI, "tos_uri": &m.TermsURI, "initiate_login_uri": &m.InitiateLoginURI,
+		"id_token_encrypted_response_alg": (*string)(&m.IDTokenKeyAlg), "id_token_encrypted_response_enc": (*string)(&m.IDTokenEnc),
+		"userinfo_encrypted_response_alg": (*string)(&m.UserinfoKeyAlg), "userinfo_encrypted_response_enc": (*string)(&m.UserinfoEnc),
 		"backchannel_logout_uri": &m.BackchannelLogoutURI, "frontchannel_logout_uri": &m.FrontchannelLogoutURI,
 	}
 	lists := map[string]*[]string{

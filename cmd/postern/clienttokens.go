@@ -20,6 +20,10 @@ type clientTokens struct {
 	ExchangeFrom   []string `name:"exchange-from" sep:"none" placeholder:"AUDIENCE" help:"With the grant type of token exchange: an API or a client whose tokens it may present, beside its own; repeat for several."`
 	ExchangeFor    []string `name:"exchange-for" sep:"none" placeholder:"URI" help:"An API that it may get tokens for in exchange; repeat for several (default: none, so it may exchange nothing)."`
 	ExchangeMode   string   `name:"exchange-mode" enum:",delegation,impersonation" default:"" placeholder:"MODE" help:"delegation, where exchanged tokens tell who acts for the person, or impersonation (default: delegation)."`
+	IDTokenKeyAlg  string   `name:"id-token-encryption-alg" enum:",RSA-OAEP-256,ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW" default:"" placeholder:"ALG" help:"Encrypt its ID tokens for its own key (--jwks-file, --jwks-uri) by RSA-OAEP-256, ECDH-ES, ECDH-ES+A128KW or ECDH-ES+A256KW (default: they are signed alone)."`
+	IDTokenEnc     string   `name:"id-token-encryption-enc" enum:",A128CBC-HS256,A256CBC-HS512,A128GCM,A256GCM" default:"" placeholder:"ENC" help:"What they are encrypted with: A128CBC-HS256, A256CBC-HS512, A128GCM or A256GCM (default: the first)."`
+	UserinfoKeyAlg string   `name:"userinfo-encryption-alg" enum:",RSA-OAEP-256,ECDH-ES,ECDH-ES+A128KW,ECDH-ES+A256KW" default:"" placeholder:"ALG" help:"Encrypt userinfo answers likewise; they need --userinfo-alg."`
+	UserinfoEnc    string   `name:"userinfo-encryption-enc" enum:",A128CBC-HS256,A256CBC-HS512,A128GCM,A256GCM" default:"" placeholder:"ENC" help:"What userinfo answers are encrypted with (default: A128CBC-HS256)."`
 	Pairwise       bool     `help:"A sub of its own for each person, which other sectors' clients don't see."`
 }
 
@@ -34,6 +38,10 @@ func (c clientTokens) put(m *idp.ClientMetadata) error {
 	m.Scopes, m.DefaultResource, m.OpaqueTokens = c.Scopes, c.Resource, c.Opaque
 	m.IDTokenAlg, m.AccessTokenAlg, m.UserinfoAlg = idp.Alg(c.IDTokenAlg), idp.Alg(c.AccessTokenAlg), idp.Alg(c.UserinfoAlg)
 	m.ExchangePolicy = idp.ExchangePolicy{From: c.ExchangeFrom, For: c.ExchangeFor, Mode: idp.ExchangeMode(c.ExchangeMode)}
+	m.ResponseEncryption = idp.ResponseEncryption{
+		IDTokenKeyAlg: idp.KeyAlg(c.IDTokenKeyAlg), IDTokenEnc: idp.Enc(c.IDTokenEnc),
+		UserinfoKeyAlg: idp.KeyAlg(c.UserinfoKeyAlg), UserinfoEnc: idp.Enc(c.UserinfoEnc),
+	}
 	if c.Pairwise {
 		m.SubjectType = idp.SubjectPairwise
 	}
