@@ -82,6 +82,7 @@ func TestURIsOfAnAppThatPointInsideAreNeverConnectedTo(t *testing.T) {
 			"sector_identifier_uri": {"sector_identifier_uri": uri, "subject_type": "pairwise"},
 			"jwks_uri":              {"jwks_uri": uri, "token_endpoint_auth_method": "private_key_jwt"},
 			"request_uris":          {"request_uris": []string{uri}},
+			"encryption":            {"jwks_uri": uri, "id_token_encrypted_response_alg": "ECDH-ES"},
 			"backchannel":           {"backchannel_logout_uri": uri},
 		} {
 			metadata["redirect_uris"] = []string{callback}

@@ -26,7 +26,7 @@ func newKey(t *testing.T, alg string) (private []byte, public string) {
 	switch alg {
 	case "EdDSA":
 		_, key, err = ed25519.GenerateKey(rand.Reader)
-	case "ES256":
+	case "ES256", "ECDH-ES":
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	default:
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
@@ -34,7 +34,11 @@ func newKey(t *testing.T, alg string) (private []byte, public string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwk := jose.JSONWebKey{Key: key, KeyID: "one", Algorithm: alg, Use: "sig"}
+	use := "sig"
+	if alg == "ECDH-ES" || alg == "RSA-OAEP-256" {
+		use = "enc"
+	}
+	jwk := jose.JSONWebKey{Key: key, KeyID: "one", Algorithm: alg, Use: use}
 	if private, err = jwk.MarshalJSON(); err != nil {
 		t.Fatal(err)
 	}

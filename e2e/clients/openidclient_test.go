@@ -27,6 +27,7 @@ type report struct {
 	RenewedSub   string `json:"renewedSub"`
 	Rotated      bool   `json:"rotated"`
 	TokenType    string `json:"tokenType"`
+	Parts        int    `json:"parts"` // of the ID token: five where it is encrypted
 	Introspected struct {
 		Active   bool   `json:"active"`
 		ClientID string `json:"client_id"`
@@ -63,6 +64,7 @@ func TestOpenIDClientOnNode(t *testing.T) {
 	dir := workspace(t, "node")
 	for name, c := range map[string]struct {
 		method, alg, secret string
+		decrypt, enc        string
 		args                []string
 		metadata            map[string]any
 		flow                map[string]any
@@ -85,6 +87,8 @@ func TestOpenIDClientOnNode(t *testing.T) {
 		"FAPI 2.0":                                  {method: "private_key_jwt", alg: "ES256", args: []string{"--profile", "fapi2_security"}, metadata: fapi, flow: map[string]any{"par": true, "dpop": true}},
 		"FAPI 2.0, signed both ways":                {method: "private_key_jwt", alg: "PS256", args: []string{"--profile", "fapi2_message_signing", "--response-alg", "ES256"}, metadata: fapi, flow: map[string]any{"par": true, "dpop": true, "jar": true, "jarm": true}},
 		"signed userinfo, opaque tokens, ES256":     {method: "client_secret_basic", args: []string{"--userinfo-alg", "ES256", "--opaque", "--id-token-alg", "ES256"}, metadata: map[string]any{"userinfo_signed_response_alg": "ES256", "id_token_signed_response_alg": "ES256"}},
+		"encrypted ID tokens and userinfo":          {method: "client_secret_basic", decrypt: "RSA-OAEP-256", enc: "A256GCM", args: []string{"--userinfo-alg", "ES256", "--userinfo-encryption-alg", "RSA-OAEP-256", "--userinfo-encryption-enc", "A256GCM"}, metadata: map[string]any{"userinfo_signed_response_alg": "ES256"}},
+		"encrypted ID tokens, by a curve":           {method: "client_secret_post", decrypt: "ECDH-ES", enc: "A128CBC-HS256"},
 		"a client of its own id, pairwise subjects": {method: "client_secret_basic", args: []string{"--id", "shop~1._-", "--pairwise"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,6 +102,11 @@ func TestOpenIDClientOnNode(t *testing.T) {
 				private, public := newKey(t, c.alg)
 				settings["key"] = json.RawMessage(private)
 				args = append(args, "--auth-method", "private_key_jwt", "--jwks-file", public)
+			}
+			if c.decrypt != "" {
+				private, public := newKey(t, c.decrypt)
+				settings["decrypt"], settings["encs"] = json.RawMessage(private), []string{c.enc}
+				args = append(args, "--id-token-encryption-alg", c.decrypt, "--id-token-encryption-enc", c.enc, "--jwks-file", public)
 			}
 			if c.secret != "" {
 				args = append(args, "--secret-file", secretFile(t, c.secret))
@@ -114,6 +123,9 @@ func TestOpenIDClientOnNode(t *testing.T) {
 			checkOpenIDClient(t, found, registered, c.method)
 			if bound := found.TokenType == "dpop"; bound != (c.flow["dpop"] != nil) {
 				t.Errorf("token type %q", found.TokenType)
+			}
+			if want := map[bool]int{true: 5, false: 3}[c.decrypt != ""]; found.Parts != want {
+				t.Errorf("an ID token of %d parts", found.Parts)
 			}
 			if !p.signedOut(newClient(t, "--redirect-uri", callback).ID) {
 				t.Error("the end-session URL did not sign out")

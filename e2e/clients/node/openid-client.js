@@ -1,5 +1,5 @@
 import * as client from 'openid-client';
-import { importJWK } from 'jose';
+import { compactDecrypt, importJWK } from 'jose';
 import { done, open, settings } from './talk.js';
 
 const scope = 'openid email offline_access';
@@ -22,6 +22,15 @@ const config = await client.discovery(
 // What is pushed, signed, answered signed, or bound to a key of its own.
 const options = settings.dpop ? { DPoP: client.getDPoPHandle(config, await client.randomDPoPKeyPair('ES256')) } : undefined;
 if (settings.jarm) client.useJwtResponseMode(config);
+
+// What comes encrypted is decrypted by the library; a hint is the signed token within.
+const { alg, kid } = settings.decrypt ?? {};
+const decryption = settings.decrypt && { key: await importJWK(settings.decrypt, alg), alg, kid };
+if (decryption) client.enableDecryptingResponses(config, settings.encs, decryption);
+
+async function hint(idToken) {
+  return decryption ? new TextDecoder().decode((await compactDecrypt(idToken, decryption.key)).plaintext) : idToken;
+}
 
 async function authorizationUrl(parameters) {
   if (settings.jar) {
@@ -57,7 +66,7 @@ const renewed = await client.refreshTokenGrant(config, tokens.refresh_token, und
 const userinfo = await client.fetchUserInfo(config, renewed.access_token, claims.sub, options);
 const result = {
   refused, claims, userinfo, tokenType: renewed.token_type, scope: tokens.scope, expiresIn: tokens.expiresIn(),
-  renewedSub: renewed.claims().sub, rotated: renewed.refresh_token !== tokens.refresh_token,
+  parts: tokens.id_token.split('.').length, renewedSub: renewed.claims().sub, rotated: renewed.refresh_token !== tokens.refresh_token,
 };
 if (settings.method !== 'none') {
   result.introspected = await client.tokenIntrospection(config, renewed.access_token);
@@ -67,7 +76,7 @@ result.afterRevocation = await client.refreshTokenGrant(config, renewed.refresh_
 result.userinfoAfterRevocation = await client.fetchUserInfo(config, renewed.access_token, claims.sub, options)
   .then(() => 'told', (err) => `${err.code} ${err.cause?.[0]?.parameters?.error ?? ''}`);
 const end = await open(client.buildEndSessionUrl(config, {
-  id_token_hint: renewed.id_token, post_logout_redirect_uri: settings.postLogoutUri, state: 'bye',
+  id_token_hint: await hint(renewed.id_token), post_logout_redirect_uri: settings.postLogoutUri, state: 'bye',
 }));
 result.endState = end.searchParams.get('state');
 done(result);
