@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -43,11 +42,7 @@ func (c apiCreateCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		if err := store.UpdateTenant(ctx, t); err != nil {
 			return fmt.Errorf("change tenant %s: %w", t.Slug, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, api)
-		}
-		_, err := fmt.Fprintf(term.stdout, "API %s added to tenant %s\n", api.Resource, t.Slug)
-		return err
+		return term.tell(c.JSON, api, "API %s added to tenant %s", api.Resource, t.Slug)
 	})
 }
 
@@ -59,18 +54,13 @@ type apiListCmd struct {
 // Run lists a tenant's APIs.
 func (c apiListCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	return withTenant(ctx, in, c.Tenant, func(_ storage.Store, t idp.Tenant) error {
-		if c.JSON {
-			return printJSON(term.stdout, append([]idp.API{}, t.Settings.APIs...))
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, api := range t.Settings.APIs {
+		return printList(term, c.JSON, append([]idp.API{}, t.Settings.APIs...), func(api idp.API) string {
 			kind := string(api.AccessTokenAlg)
 			if api.Opaque {
 				kind = "opaque"
 			}
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", api.Resource, strings.Join(api.Scopes, " "), kind, api.Life())
-		}
-		return table.Flush()
+			return fmt.Sprintf("%s\t%s\t%s\t%s", api.Resource, strings.Join(api.Scopes, " "), kind, api.Life())
+		})
 	})
 }
 
@@ -92,10 +82,6 @@ func (c apiDeleteCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		if err := store.UpdateTenant(ctx, t); err != nil {
 			return fmt.Errorf("change tenant %s: %w", t.Slug, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"resource": c.Resource})
-		}
-		_, err := fmt.Fprintf(term.stdout, "API %s taken out of tenant %s\n", c.Resource, t.Slug)
-		return err
+		return term.tell(c.JSON, map[string]string{"resource": c.Resource}, "API %s taken out of tenant %s", c.Resource, t.Slug)
 	})
 }

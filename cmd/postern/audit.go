@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -41,14 +40,9 @@ func (c auditListCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		for _, e := range events {
 			views = append(views, eventView{e.At.UTC(), e.Kind, e.UserID, e.ClientID, e.Detail})
 		}
-		if c.JSON {
-			return printJSON(term.stdout, views)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, v := range views {
+		return printList(term, c.JSON, views, func(v eventView) string {
 			about := strings.TrimSpace(fmt.Sprintf("%s %s %s", v.UserID, v.ClientID, v.Detail))
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.At.Format(time.RFC3339), v.Kind, about)
-		}
-		return table.Flush()
+			return fmt.Sprintf("%s\t%s\t%s", v.At.Format(time.RFC3339), v.Kind, about)
+		})
 	})
 }

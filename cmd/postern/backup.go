@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"postern/config"
 	"postern/storage"
@@ -19,9 +18,6 @@ func (c backupCmd) Run(ctx context.Context, term *terminal, in config.Instance) 
 	if err := storage.Backup(ctx, in.DatabaseURL(), c.File); err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(term.stdout, map[string]string{"backup": c.File})
-	}
-	_, err := fmt.Fprintf(term.stdout, "%s holds the database as it is now; keep the master key (%s) elsewhere\n", c.File, in.MasterKeyPath())
-	return err
+	return term.tell(c.JSON, map[string]string{"backup": c.File},
+		"%s holds the database as it is now; keep the master key (%s) elsewhere", c.File, in.MasterKeyPath())
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -172,13 +171,8 @@ func (c clientListCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		for _, client := range clients {
 			views = append(views, clientView{client.ID, client.Metadata})
 		}
-		if c.JSON {
-			return printJSON(term.stdout, views)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, v := range views {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.ID, v.Name, strings.Join(v.RedirectURIs, " "))
-		}
-		return table.Flush()
+		return printList(term, c.JSON, views, func(v clientView) string {
+			return fmt.Sprintf("%s\t%s\t%s", v.ID, v.Name, strings.Join(v.RedirectURIs, " "))
+		})
 	})
 }

@@ -39,11 +39,7 @@ func (c clientImportCmd) Run(ctx context.Context, term *terminal, in config.Inst
 		for _, client := range clients {
 			names = append(names, string(client.ID))
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string][]string{"imported": names})
-		}
-		_, err := fmt.Fprintf(term.stdout, "imported %d: %s\n", len(names), strings.Join(names, " "))
-		return err
+		return term.tell(c.JSON, map[string][]string{"imported": names}, "imported %d: %s", len(names), strings.Join(names, " "))
 	})
 }
 

@@ -54,10 +54,6 @@ func (c clientSecretDropCmd) Run(ctx context.Context, term *terminal, in config.
 		if err := store.UpdateClient(ctx, client); err != nil {
 			return fmt.Errorf("change client %s: %w", client.ID, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]idp.ClientID{"client_id": client.ID})
-		}
-		_, err := fmt.Fprintf(term.stdout, "client %s: the older secret is good no more\n", client.ID)
-		return err
+		return term.tell(c.JSON, map[string]idp.ClientID{"client_id": client.ID}, "client %s: the older secret is good no more", client.ID)
 	})
 }

@@ -210,10 +210,6 @@ func (c clientDeleteCmd) Run(ctx context.Context, term *terminal, in config.Inst
 		if err := store.DeleteClient(ctx, client.TenantID, client.ID, term.clock()); err != nil {
 			return fmt.Errorf("delete client %s: %w", client.ID, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]idp.ClientID{"client_id": client.ID})
-		}
-		_, err := fmt.Fprintf(term.stdout, "client %s is deleted, and its tokens count no more\n", client.ID)
-		return err
+		return term.tell(c.JSON, map[string]idp.ClientID{"client_id": client.ID}, "client %s is deleted, and its tokens count no more", client.ID)
 	})
 }

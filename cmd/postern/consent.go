@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -37,14 +36,9 @@ func (c consentListCmd) Run(ctx context.Context, term *terminal, in config.Insta
 		for _, consent := range consents {
 			views = append(views, consentView{consent.ClientID, consent.Scope, consent.AgreedAt.UTC()})
 		}
-		if c.JSON {
-			return printJSON(term.stdout, views)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, v := range views {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", v.ClientID, strings.Join(v.Scope, " "), v.AgreedAt.Format(time.RFC3339))
-		}
-		return table.Flush()
+		return printList(term, c.JSON, views, func(v consentView) string {
+			return fmt.Sprintf("%s\t%s\t%s", v.ClientID, strings.Join(v.Scope, " "), v.AgreedAt.Format(time.RFC3339))
+		})
 	})
 }
 
@@ -65,10 +59,7 @@ func (c consentRevokeCmd) Run(ctx context.Context, term *terminal, in config.Ins
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"email": string(u.Address), "client_id": string(c.Client)})
-		}
-		_, err = fmt.Fprintf(term.stdout, "%s has taken back what %s was allowed\n", u.Address, c.Client)
-		return err
+		return term.tell(c.JSON, map[string]string{"email": string(u.Address), "client_id": string(c.Client)},
+			"%s has taken back what %s was allowed", u.Address, c.Client)
 	})
 }

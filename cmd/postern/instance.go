@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"runtime/debug"
 
@@ -80,12 +78,6 @@ func withTenantOf(ctx context.Context, store storage.Store, slug string, do func
 		err = do(store, t)
 	}
 	return err
-}
-
-func printJSON(w io.Writer, v any) error {
-	out := json.NewEncoder(w)
-	out.SetEscapeHTML(false)
-	return out.Encode(v)
 }
 
 type migrateCmd struct {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -38,18 +37,13 @@ func (c keyListCmd) Run(ctx context.Context, term *terminal, in config.Instance)
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, states)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, k := range states {
+		return printList(term, c.JSON, states, func(k keyState) string {
 			until := ""
 			if !k.Retires.IsZero() {
 				until = "until " + k.Retires.Format(time.RFC3339)
 			}
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\tsince %s\t%s\n", k.KID, k.Alg, k.State, k.From.Format(time.RFC3339), until)
-		}
-		return table.Flush()
+			return fmt.Sprintf("%s\t%s\t%s\tsince %s\t%s", k.KID, k.Alg, k.State, k.From.Format(time.RFC3339), until)
+		})
 	})
 }
 
@@ -112,10 +106,6 @@ func (c keyRevokeCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 			return err
 		}
 		time.Sleep(counts) // whoever ran it may rely on it from here on
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"kid": c.KID})
-		}
-		_, err = fmt.Fprintf(term.stdout, "key %s is revoked: what it signed counts no more\n", c.KID)
-		return err
+		return term.tell(c.JSON, map[string]string{"kid": c.KID}, "key %s is revoked: what it signed counts no more", c.KID)
 	})
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -135,14 +134,9 @@ func viewKeys(keys []mail.DKIMKey) []dkimView {
 func (c dkimListCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	return c.at(ctx, in, func(d *mailDesk) error {
 		views := viewKeys(d.setup.Keys)
-		if c.JSON {
-			return printJSON(term.stdout, views)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, v := range views {
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\tsince %s\n", v.Domain, v.Selector, v.Algorithm, v.CreatedAt.Format(time.DateOnly))
-		}
-		return table.Flush()
+		return printList(term, c.JSON, views, func(v dkimView) string {
+			return fmt.Sprintf("%s\t%s\t%s\tsince %s", v.Domain, v.Selector, v.Algorithm, v.CreatedAt.Format(time.DateOnly))
+		})
 	})
 }
 
@@ -162,10 +156,7 @@ func (c dkimRemoveCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		if err := d.save(ctx, term); err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"removed": c.Selector + "._domainkey." + c.Domain})
-		}
-		_, err := fmt.Fprintf(term.stdout, "%s signs with %s of %s no more. Leave its record published for a week: mails on their way are still checked\n", d.owner, c.Selector, c.Domain)
-		return err
+		return term.tell(c.JSON, map[string]string{"removed": c.Selector + "._domainkey." + c.Domain},
+			"%s signs with %s of %s no more. Leave its record published for a week: mails on their way are still checked", d.owner, c.Selector, c.Domain)
 	})
 }

@@ -41,11 +41,7 @@ func (c mailSetCmd) Run(ctx context.Context, term *terminal, in config.Instance)
 		if err := d.save(ctx, term); err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, viewAccount(a))
-		}
-		_, err := fmt.Fprintf(term.stdout, "%s sends by %s (%s) from now on; `postern mail test` tries it\n", d.owner, a.Name, a.Server())
-		return err
+		return term.tell(c.JSON, viewAccount(a), "%s sends by %s (%s) from now on; `postern mail test` tries it", d.owner, a.Name, a.Server())
 	})
 }
 
@@ -105,11 +101,7 @@ func (c mailRemoveCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		if err := d.save(ctx, term); err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"removed": c.Name})
-		}
-		_, err := fmt.Fprintf(term.stdout, "%s sends by %s no more\n", d.owner, c.Name)
-		return err
+		return term.tell(c.JSON, map[string]string{"removed": c.Name}, "%s sends by %s no more", d.owner, c.Name)
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -35,14 +34,9 @@ func (c suppressionListCmd) Run(ctx context.Context, term *terminal, in config.I
 		for _, s := range all {
 			views = append(views, suppressionView{s.Address, s.Reason, s.CreatedAt.UTC(), s.Expires.UTC()})
 		}
-		if c.JSON {
-			return printJSON(term.stdout, views)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, v := range views {
-			_, _ = fmt.Fprintf(table, "%s\t%s\tuntil %s\n", v.Address, v.Reason, v.Until.Format(time.RFC3339))
-		}
-		return table.Flush()
+		return printList(term, c.JSON, views, func(v suppressionView) string {
+			return fmt.Sprintf("%s\t%s\tuntil %s", v.Address, v.Reason, v.Until.Format(time.RFC3339))
+		})
 	})
 }
 
@@ -66,10 +60,6 @@ func (c suppressionRemoveCmd) Run(ctx context.Context, term *terminal, in config
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"email": string(address)})
-		}
-		_, err = fmt.Fprintf(term.stdout, "mail to %s goes out again\n", address)
-		return err
+		return term.tell(c.JSON, map[string]string{"email": string(address)}, "mail to %s goes out again", address)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"postern/config"
@@ -50,11 +49,7 @@ func (c userListCmd) Run(ctx context.Context, term *terminal, in config.Instance
 				break
 			}
 		}
-		if c.JSON {
-			return printJSON(term.stdout, views)
-		}
-		table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-		for _, v := range views {
+		return printList(term, c.JSON, views, func(v userView) string {
 			state := "invited"
 			switch {
 			case v.Disabled:
@@ -62,9 +57,8 @@ func (c userListCmd) Run(ctx context.Context, term *terminal, in config.Instance
 			case v.Verified:
 				state = "active"
 			}
-			_, _ = fmt.Fprintf(table, "%s\t%s\t%s\tsince %s\n", v.Address, v.Subject, state, v.CreatedAt.Format(time.DateOnly))
-		}
-		return table.Flush()
+			return fmt.Sprintf("%s\t%s\t%s\tsince %s", v.Address, v.Subject, state, v.CreatedAt.Format(time.DateOnly))
+		})
 	})
 }
 
@@ -80,11 +74,7 @@ func (c userChange) run(ctx context.Context, term *terminal, in config.Instance,
 		if err := do(store, u); err != nil {
 			return fmt.Errorf("%s: %w", u.Address, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"sub": u.Subject, "email": string(u.Address)})
-		}
-		_, err := fmt.Fprintf(term.stdout, "%s %s\n", u.Address, done)
-		return err
+		return term.tell(c.JSON, map[string]string{"sub": u.Subject, "email": string(u.Address)}, "%s %s", u.Address, done)
 	})
 }
 
@@ -161,14 +151,9 @@ func (c sessionListCmd) list(ctx context.Context, term *terminal, store storage.
 		s := in.Session
 		views = append(views, sessionView{s.ID, in.User.Address, s.AuthTime.UTC(), s.Expires.UTC(), s.ACR})
 	}
-	if c.JSON {
-		return printJSON(term.stdout, views)
-	}
-	table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-	for _, v := range views {
-		_, _ = fmt.Fprintf(table, "%s\t%s\tsince %s\n", v.ID, v.Address, v.AuthTime.Format(time.RFC3339))
-	}
-	return table.Flush()
+	return printList(term, c.JSON, views, func(v sessionView) string {
+		return fmt.Sprintf("%s\t%s\tsince %s", v.ID, v.Address, v.AuthTime.Format(time.RFC3339))
+	})
 }
 
 type sessionRevokeCmd struct {
@@ -187,10 +172,6 @@ func (c sessionRevokeCmd) Run(ctx context.Context, term *terminal, in config.Ins
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]idp.SessionID{"sid": c.ID})
-		}
-		_, err = fmt.Fprintf(term.stdout, "session %s ended\n", c.ID)
-		return err
+		return term.tell(c.JSON, map[string]idp.SessionID{"sid": c.ID}, "session %s ended", c.ID)
 	})
 }

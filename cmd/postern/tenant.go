@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"postern/config"
 	"postern/idp"
@@ -94,11 +93,7 @@ func (c tenantCreateCmd) Run(ctx context.Context, term *terminal, in config.Inst
 	if err = errors.Join(err, store.Close()); err != nil {
 		return err
 	}
-	if c.JSON {
-		return printJSON(term.stdout, viewTenant(t))
-	}
-	_, err = fmt.Fprintf(term.stdout, "tenant %s created; next: postern client create --tenant %s …\n", t.Slug, t.Slug)
-	return err
+	return term.tell(c.JSON, viewTenant(t), "tenant %s created; next: postern client create --tenant %s …", t.Slug, t.Slug)
 }
 
 type tenantListCmd struct {
@@ -119,11 +114,7 @@ func (c tenantListCmd) Run(ctx context.Context, term *terminal, in config.Instan
 	for _, t := range tenants {
 		views = append(views, viewTenant(t))
 	}
-	if c.JSON {
-		return printJSON(term.stdout, views)
-	}
-	table := tabwriter.NewWriter(term.stdout, 0, 0, 2, ' ', 0)
-	for _, v := range views {
+	return printList(term, c.JSON, views, func(v tenantView) string {
 		where := "/t/" + v.Slug
 		if v.Root {
 			where = "/"
@@ -131,7 +122,6 @@ func (c tenantListCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		if v.Host != "" {
 			where = "https://" + v.Host
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\tsign-up %s\n", v.Slug, v.Name, where, v.SignUp)
-	}
-	return table.Flush()
+		return fmt.Sprintf("%s\t%s\t%s\tsign-up %s", v.Slug, v.Name, where, v.SignUp)
+	})
 }

@@ -43,11 +43,7 @@ func (c tenantSetCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		if err := store.UpdateTenant(ctx, t); err != nil {
 			return fmt.Errorf("change tenant %s: %w", t.Slug, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, viewTenant(t))
-		}
-		_, err = fmt.Fprintf(term.stdout, "tenant %s changed\n", t.Slug)
-		return err
+		return term.tell(c.JSON, viewTenant(t), "tenant %s changed", t.Slug)
 	})
 }
 

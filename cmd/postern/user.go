@@ -32,10 +32,6 @@ func (c userInviteCmd) Run(ctx context.Context, term *terminal, in config.Instan
 		if err != nil {
 			return err
 		}
-		if c.JSON {
-			return printJSON(term.stdout, map[string]string{"sub": u.Subject, "email": string(u.Address)})
-		}
-		_, err = fmt.Fprintf(term.stdout, "%s can sign in to tenant %s now\n", u.Address, t.Slug)
-		return err
+		return term.tell(c.JSON, map[string]string{"sub": u.Subject, "email": string(u.Address)}, "%s can sign in to tenant %s now", u.Address, t.Slug)
 	})
 }

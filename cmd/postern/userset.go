@@ -36,11 +36,7 @@ func (c userSetCmd) Run(ctx context.Context, term *terminal, in config.Instance)
 		if err := store.SetProfile(ctx, u.TenantID, u.ID, u.Profile, now); err != nil {
 			return fmt.Errorf("change %s: %w", u.Address, err)
 		}
-		if c.JSON {
-			return printJSON(term.stdout, u.Profile)
-		}
-		_, err := fmt.Fprintf(term.stdout, "%s changed\n", u.Address)
-		return err
+		return term.tell(c.JSON, u.Profile, "%s changed", u.Address)
 	})
 }
 
