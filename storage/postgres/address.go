@@ -54,11 +54,9 @@ const changeAddress = `WITH l AS (
 
 // changing is a change's answer: what was read, and who was changed.
 type changing struct {
-	verified, sameBrowser, isChange, me bool
-	outcome                             idp.LinkOutcome
-	linkExpires                         time.Time
-	flow                                idp.Flow
-	user                                idp.User
+	tried
+	isChange, me bool
+	user         idp.User
 }
 
 // ChangeAddress consumes the link, finishes the flow, gives the user the flow's
@@ -103,19 +101,10 @@ func (s *Store) ChangeAddress(ctx context.Context, c idp.AddressChange) (idp.Use
 
 // refusal tells why an attempt did not win, from what it read.
 func (a *changing) refusal(now time.Time) error {
-	switch f := a.flow; {
-	case !a.verified:
-		return idp.ErrMismatch
-	case f.ID == "" && a.outcome == idp.LinkLive: // swept: the tombstone knows
-		return idp.ErrExpired
-	case f.ID == "":
-		return idp.ErrUsed
-	case !a.sameBrowser:
-		return idp.ErrMismatch
-	case !now.Before(a.linkExpires), !now.Before(f.Expires):
-		return idp.ErrExpired
-	case f.State != idp.FlowAsked:
-		return idp.ErrUsed
+	err := a.tried.refusal(now)
+	switch {
+	case err != nil:
+		return err
 	case !a.isChange:
 		return idp.ErrMismatch
 	case !a.me:

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"time"
 
 	"postern/idp"
 )
@@ -99,13 +98,10 @@ func completion(replacing, distributed bool) string {
 
 // completing is a completion's answer: what was read, and what was won.
 type completing struct {
-	verified, sameBrowser bool
-	outcome               idp.LinkOutcome
-	linkExpires           time.Time
-	known, disabled, won  bool
-	flow                  idp.Flow
-	user                  idp.User
-	returned              int
+	tried
+	known, disabled, won bool
+	user                 idp.User
+	returned             int
 }
 
 func (a *completing) into() []any {
@@ -170,19 +166,10 @@ func (s *Store) CompleteFlow(ctx context.Context, c idp.Completion) (idp.Complet
 
 // refusal tells why an attempt did not win, from what it read.
 func (a *completing) refusal(c idp.Completion) error {
-	switch f, now := a.flow, c.Now; {
-	case !a.verified:
-		return idp.ErrMismatch
-	case f.ID == "" && a.outcome == idp.LinkLive: // swept: the tombstone knows
-		return idp.ErrExpired
-	case f.ID == "":
-		return idp.ErrUsed
-	case !a.sameBrowser:
-		return idp.ErrMismatch
-	case !now.Before(a.linkExpires), !now.Before(f.Expires):
-		return idp.ErrExpired
-	case f.State != idp.FlowAsked:
-		return idp.ErrUsed
+	err := a.tried.refusal(c.Now)
+	switch {
+	case err != nil:
+		return err
 	case a.disabled, !a.known && c.SignUp != idp.SignUpOpen:
 		return idp.ErrNotAllowed
 	default:

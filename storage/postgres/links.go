@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"postern/idp"
 )
@@ -32,4 +33,33 @@ func (s *Store) FindLink(ctx context.Context, t idp.TenantID, id string) (link i
 	into := append(linkInto(&link), flowInto(&flow)...)
 	err = s.row(ctx, append(into, keyTo(&flow.UserID)), query, key(t), key(id))
 	return link, flow, err
+}
+
+// tried is what an attempt on a link has read of it and of its flow, which has
+// no id where it has been swept.
+type tried struct {
+	verified, sameBrowser bool
+	outcome               idp.LinkOutcome
+	linkExpires           time.Time
+	flow                  idp.Flow
+}
+
+// refusal tells why the attempt could not win then, or nothing if it could.
+func (a *tried) refusal(now time.Time) error {
+	switch f := a.flow; {
+	case !a.verified:
+		return idp.ErrMismatch
+	case f.ID == "" && a.outcome == idp.LinkLive: // swept: the tombstone knows
+		return idp.ErrExpired
+	case f.ID == "":
+		return idp.ErrUsed
+	case !a.sameBrowser:
+		return idp.ErrMismatch
+	case !now.Before(a.linkExpires), !now.Before(f.Expires):
+		return idp.ErrExpired
+	case f.State != idp.FlowAsked:
+		return idp.ErrUsed
+	default:
+		return nil
+	}
 }
