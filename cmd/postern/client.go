@@ -23,6 +23,8 @@ type clientCreateCmd struct {
 	JWKSFile     string   `name:"jwks-file" type:"path" placeholder:"FILE" help:"JSON Web Key Set with its public keys."`
 	JWKSURI      string   `name:"jwks-uri" placeholder:"URI" help:"Where it keeps its public keys."`
 	PostLogout   []string `name:"post-logout-redirect-uri" sep:"none" placeholder:"URI" help:"Where sign-outs may end."`
+	Backchannel  string   `name:"backchannel-logout-uri" placeholder:"URI" help:"Where it is told, server to server, that a session has ended."`
+	Frontchannel string   `name:"frontchannel-logout-uri" placeholder:"URI" help:"Page of it that a browser loads in a frame when it signs out."`
 	Origins      []string `name:"origin" sep:"none" placeholder:"ORIGIN" help:"Further web origins that may call the endpoints."`
 	ID           string   `name:"id" placeholder:"TEXT" help:"Client id (default: made up)."`
 	SecretFile   string   `type:"path" placeholder:"FILE" help:"File with the secret (default: made up)."`
@@ -68,6 +70,7 @@ func (c clientCreateCmd) client(now time.Time) (idp.Client, string, error) {
 		Name: c.Name, AuthMethods: c.authMethods(),
 		GrantTypes:   []string{idp.GrantAuthorizationCode, idp.GrantRefreshToken},
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogout, Origins: c.Origins,
+		BackchannelLogoutURI: c.Backchannel, FrontchannelLogoutURI: c.Frontchannel,
 		ThirdParty: c.ThirdParty, PKCE: idp.PKCE(c.PKCE), Finish: idp.Finish(c.Finish),
 	}}
 	if client.ID == "" {
