@@ -82,14 +82,12 @@ func (p *Provider) readLogout(r *http.Request, form url.Values) (logout, error) 
 	if err := p.readLogoutHint(r, form.Get("id_token_hint"), &l); err != nil {
 		return logout{}, err
 	}
-	uri := form.Get("post_logout_redirect_uri")
 	if l.ClientID == "" {
-		if uri != "" {
-			return logout{}, invalidRequest("post_logout_redirect_uri needs id_token_hint or client_id")
-		}
+		// A post_logout_redirect_uri is nobody's then, and not gone to (§3); the
+		// person may sign out all the same.
 		return l, nil
 	}
-	return p.readLogoutClient(r, uri, l)
+	return p.readLogoutClient(r, form.Get("post_logout_redirect_uri"), l)
 }
 
 // readLogoutHint takes client and session from the hint. One under a key that is
