@@ -208,6 +208,9 @@ func (c Client) validate() error {
 	if m.PKCE != PKCEDefault && m.PKCE != PKCERequired && m.PKCE != PKCEOptional {
 		return fmt.Errorf("pkce %q: required or optional", m.PKCE)
 	}
+	if m.PKCE == PKCEOptional && c.Public() {
+		return errors.New("pkce is never optional for public clients")
+	}
 	for _, alg := range []Alg{c.IDTokenAlg(), c.AccessTokenAlg()} {
 		if err := alg.validate(); err != nil {
 			return err

@@ -180,7 +180,7 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 	case key == "exchange_mode":
 		m.Mode, err = among(idp.ExchangeMode(value), "", idp.ExchangeDelegation, idp.ExchangeImpersonation)
 	default:
-		return errors.New("there is no such setting; `postern client set --help` lists them")
+		return noSuchSetting(key, "client", clientSettings)
 	}
 	return err
 }

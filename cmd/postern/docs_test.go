@@ -30,7 +30,7 @@ func TestCommandsInTheDocumentsAreThere(t *testing.T) {
 		text, err := os.ReadFile(path)
 		for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
 			for line := range strings.Lines(strings.ReplaceAll(block[1], "\\\n", " ")) {
-				if args := commandOf(line); args != nil {
+				if args := argumentsOf(line); args != nil {
 					found++
 					if err := parses(args); err != nil {
 						t.Errorf("%s: %s: %v", path, strings.TrimSpace(line), err)
@@ -45,8 +45,8 @@ func TestCommandsInTheDocumentsAreThere(t *testing.T) {
 	}
 }
 
-// commandOf gives the arguments of a line that calls postern; nil of other lines.
-func commandOf(line string) []string {
+// argumentsOf gives the arguments of a line that calls postern; nil of other lines.
+func argumentsOf(line string) []string {
 	line = assigned.ReplaceAllString(strings.TrimSpace(line), "")
 	rest, ok := strings.CutPrefix(strings.TrimPrefix(line, "./"), "postern ")
 	if !ok || strings.Contains(rest, "…") { // which stands for what is missing

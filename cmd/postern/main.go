@@ -76,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	if err != nil {
-		complain(stderr, err.Error(), "postern --help shows how")
+		complain(stderr, err.Error(), commandOf(err)+" --help shows how")
 		return exitUsage
 	}
 	if err := grammar.Validate(); err != nil {
@@ -92,6 +92,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return exitCode(stderr, parsed.Run(term, grammar.Instance))
+}
+
+// commandOf names the command that an error of the grammar is about, as far as it was named.
+func commandOf(err error) string {
+	var wrong *kong.ParseError
+	if !errors.As(err, &wrong) || wrong.Context.Selected() == nil {
+		return "postern"
+	}
+	return wrong.Context.Selected().FullPath()
 }
 
 // describe is a flag's help with the default that it has.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -81,7 +80,7 @@ func setTenant(t *idp.Tenant, key, value string) error {
 	if name, ok := strings.CutPrefix(key, "limit."); ok {
 		return t.Settings.Limits.Set(name, value)
 	}
-	return errors.New("there is no such setting; `postern tenant set --help` lists them")
+	return noSuchSetting(key, "tenant", tenantSettings)
 }
 
 // setAddress sets what a tenant is called and where it is.
