@@ -97,7 +97,11 @@ func (b *Browser) TrySubmit(p *Page, f Form, button *Button, typed url.Values) (
 		u.RawQuery = values.Encode()
 		return b.Do(http.MethodGet, u.String(), Origin(p.URL), nil)
 	}
-	return b.Do(http.MethodPost, f.Action.String(), Origin(p.URL), values)
+	origin := Origin(p.URL)
+	if p.Header.Get("Referrer-Policy") == "no-referrer" { // as all pages of the program are
+		origin = "null"
+	}
+	return b.do(http.MethodPost, f.Action.String(), Origin(p.URL), origin, values)
 }
 
 func (b *Browser) must(p *Page, err error) *Page {
@@ -108,16 +112,21 @@ func (b *Browser) must(p *Page, err error) *Page {
 	return p
 }
 
-// Do sends a request from a page of origin from (empty: from no page) and
-// follows redirects.
+// Do sends a request from a page of origin from (empty: from no page), which is
+// under no-referrer, and follows redirects.
 func (b *Browser) Do(method, address, from string, form url.Values) (*Page, error) {
+	return b.do(method, address, from, "null", form)
+}
+
+// do is Do that says what a POST names as its Origin.
+func (b *Browser) do(method, address, from, origin string, form url.Values) (*Page, error) {
 	target, err := url.Parse(address)
 	if err != nil {
 		return nil, err
 	}
 	relation := site(from, target)
 	for range maxRedirects {
-		p, err := b.once(method, target, relation, form)
+		p, err := b.once(method, target, relation, origin, form)
 		if err != nil {
 			return nil, err
 		}
@@ -142,7 +151,7 @@ func (b *Browser) Do(method, address, from string, form url.Values) (*Page, erro
 	return nil, errors.New("too many redirects")
 }
 
-func (b *Browser) once(method string, target *url.URL, relation string, form url.Values) (*Page, error) {
+func (b *Browser) once(method string, target *url.URL, relation, origin string, form url.Values) (*Page, error) {
 	var body io.Reader
 	if form != nil {
 		body = strings.NewReader(form.Encode())
@@ -162,7 +171,7 @@ func (b *Browser) once(method string, target *url.URL, relation string, form url
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	if method == http.MethodPost {
-		r.Header.Set("Origin", "null") // all pages here are under no-referrer
+		r.Header.Set("Origin", origin)
 	}
 	answer, err := b.client.Do(r)
 	if err != nil {

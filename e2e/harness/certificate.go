@@ -15,16 +15,16 @@ import (
 	"time"
 )
 
-// writeCertificate writes cert.pem and key.pem for 127.0.0.1. Who is to take the
-// certificate has to be told to trust it.
-func writeCertificate(t *testing.T, dir string) {
+// WriteCertificate writes cert.pem and key.pem for 127.0.0.1 and hosts. Who is to
+// take the certificate has to be told to trust it.
+func WriteCertificate(t *testing.T, dir string, hosts ...string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mx.example.com"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "mx.example.com"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: hosts,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 	}

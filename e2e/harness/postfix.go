@@ -144,7 +144,7 @@ func (p *Postfix) configure(account *user.User) {
 			p.t.Fatal(err)
 		}
 	}
-	writeCertificate(p.t, p.dir)
+	WriteCertificate(p.t, p.dir)
 	p.write("master.cf", fmt.Sprintf(masterConf, p.Port, p.Submission, p.SMTPS))
 	p.write("main.cf", fmt.Sprintf(mainConf, p.dir, account.Uid, account.Gid))
 	p.write("sasl/smtpd.conf", fmt.Sprintf(saslConf, p.dir))
