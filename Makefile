@@ -40,3 +40,7 @@ golden: ## Rewrite the golden files of pages and mails
 .PHONY: vuln
 vuln: ## Look for known vulnerabilities (needs the vulnerability database)
 	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+.PHONY: clients
+clients: ## Client libraries that need Apache, Ruby, Java or Rust (docs/clients; ten minutes the first time)
+	go test -count 1 -v -timeout 60m -tags toolchains -run 'OAuth2Proxy|ModAuth|OmniAuth|Spring|Crate' ./e2e/clients

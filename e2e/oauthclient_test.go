@@ -19,7 +19,7 @@ import (
 func TestUnmodifiedClientLogsInRefreshesAndLogsOut(t *testing.T) {
 	t.Parallel()
 	for name, args := range map[string][]string{
-		"confidential": {"--post-logout-redirect-uri", "https://app.example/bye"},
+		"confidential": {"--post-logout-redirect-uri", "https://app.example/bye", "--pkce", "required"},
 		"public":       {"--public", "--post-logout-redirect-uri", "https://app.example/bye"},
 		"EdDSA, pairwise, signed userinfo": {
 			"--post-logout-redirect-uri", "https://app.example/bye",

@@ -11,11 +11,13 @@ import (
 	"postern/e2e/harness"
 )
 
-// callback is where logins of programs without a server of their own end.
-const callback = "http://127.0.0.1:9/callback"
-
-// bye is where their sign-outs end.
-const bye = "http://127.0.0.1:9/bye"
+// nowhere is the origin of programs without a server of their own: where their
+// logins and sign-outs end, nobody listens.
+const (
+	nowhere  = "http://127.0.0.1:9"
+	callback = nowhere + "/callback"
+	bye      = nowhere + "/bye"
+)
 
 // client is what a registered client is told.
 type client struct {
@@ -42,11 +44,12 @@ type person struct {
 	t       *testing.T
 	browser *harness.Browser
 	address string
+	mails   int // that they have had before
 }
 
 func newPerson(t *testing.T) person {
 	t.Helper()
-	return person{t: t, browser: harness.NewBrowser(t).StopAt("http://127.0.0.1:9/"), address: newAddress()}
+	return person{t: t, browser: harness.NewBrowser(t).StopAt(nowhere + "/"), address: newAddress()}
 }
 
 // signIn opens what an app opens, types the address, and presses the button that
@@ -54,12 +57,12 @@ func newPerson(t *testing.T) person {
 func (p person) signIn(start string) *harness.Page {
 	p.t.Helper()
 	page := p.browser.Get(start)
-	if forms := page.Forms(); len(forms) == 1 && forms[0].PostsTo("/auth/signin/postern") { // Auth.js asks first
+	if forms := page.Forms(); len(forms) == 1 && !forms[0].PostsTo("/auth/login") { // some apps ask first
 		page = p.browser.Submit(page, forms[0], nil, nil)
 	}
 	form := page.FormTo(p.t, "/auth/login")
 	p.browser.Submit(page, form, goOn(form), url.Values{"email": {p.address}})
-	link := shared.WaitMail(p.t, p.address, 1).Link
+	link := shared.WaitMail(p.t, p.address, p.mails+1).Link
 	page = p.browser.Get(link)
 	form = page.FormTo(p.t, "/auth/verify")
 	page = p.browser.Submit(page, form, goOn(form), nil)
@@ -80,10 +83,10 @@ func goOn(f harness.Form) *harness.Button {
 }
 
 // signedOut tells whether the browser's session at the provider is over.
-func (p person) signedOut(clientID string) bool {
+func (p person) signedOut() bool {
 	p.t.Helper()
 	q := url.Values{
-		"client_id": {clientID}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "prompt": {"none"},
+		"client_id": {newClient(p.t, "--redirect-uri", callback).ID}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"}, "prompt": {"none"},
 		"code_challenge": {strings.Repeat("A", 43)}, "code_challenge_method": {"S256"},
 	}
 	page := p.browser.Get(shared.Issuer + "/authorize?" + q.Encode())

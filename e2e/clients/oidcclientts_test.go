@@ -92,11 +92,9 @@ func newBrowserApp(t *testing.T, renewAfter int) browserApp {
 	mux := http.NewServeMux()
 	app := browserApp{httptest.NewServer(mux)}
 	t.Cleanup(app.Close)
-	args := []string{"--public"}
-	for _, origin := range []string{app.URL, strings.Replace(app.URL, "127.0.0.1", "localhost", 1)} {
-		args = append(args, "--redirect-uri", origin+"/callback", "--redirect-uri", origin+"/silent", "--post-logout-redirect-uri", origin+"/bye")
-	}
-	registered := newClient(t, append(args, "--finish", "waiting")...)
+	name := strings.Replace(app.URL, "127.0.0.1", "localhost", 1) // the same app by another
+	registered := register(t, "oidc-client-ts", app.URL,
+		"--redirect-uri", name+"/callback", "--redirect-uri", name+"/silent", "--post-logout-redirect-uri", name+"/bye")
 	settings, err := json.Marshal(map[string]any{"issuer": shared.Issuer, "clientId": registered.ID, "renewAfter": renewAfter})
 	if err != nil {
 		t.Fatal(err)

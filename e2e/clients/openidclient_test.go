@@ -19,6 +19,7 @@ type report struct {
 		Subject  string `json:"sub"`
 		Email    string `json:"email"`
 		Verified bool   `json:"email_verified"`
+		IssuedAt int64  `json:"iat"`
 	} `json:"claims"`
 	Userinfo struct {
 		Subject string `json:"sub"`
@@ -97,7 +98,7 @@ func TestOpenIDClientOnNode(t *testing.T) {
 				"issuer": shared.Issuer, "method": c.method, "redirectUri": callback, "postLogoutUri": bye, "metadata": c.metadata,
 			}
 			maps.Copy(settings, c.flow)
-			args := append(c.args, "--redirect-uri", callback, "--post-logout-redirect-uri", bye)
+			args := append(c.args, "--finish", "link")
 			if c.alg != "" {
 				private, public := newKey(t, c.alg)
 				settings["key"] = json.RawMessage(private)
@@ -111,7 +112,7 @@ func TestOpenIDClientOnNode(t *testing.T) {
 			if c.secret != "" {
 				args = append(args, "--secret-file", secretFile(t, c.secret))
 			}
-			registered := newClient(t, args...)
+			registered := register(t, "openid-client", nowhere, args...)
 			settings["clientId"], settings["secret"] = registered.ID, registered.Secret
 			p := newPerson(t)
 			app := start(t, dir, settings, "node", "openid-client.js")
@@ -127,7 +128,7 @@ func TestOpenIDClientOnNode(t *testing.T) {
 			if want := map[bool]int{true: 5, false: 3}[c.decrypt != ""]; found.Parts != want {
 				t.Errorf("an ID token of %d parts", found.Parts)
 			}
-			if !p.signedOut(newClient(t, "--redirect-uri", callback).ID) {
+			if !p.signedOut() {
 				t.Error("the end-session URL did not sign out")
 			}
 		})

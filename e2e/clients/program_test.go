@@ -18,7 +18,7 @@ import (
 )
 
 // patience is how long a program may take for its next word.
-const patience = 40 * time.Second
+const patience = 90 * time.Second
 
 // program is a client that runs as a process of its own. It says what it wants
 // line by line, a word and its argument, and reads answers line by line.
@@ -77,6 +77,9 @@ func startWith(t *testing.T, dir string, env []string, name string, args ...stri
 			continue // what it still says is of no interest
 		}
 		<-p.ended
+		if t.Failed() && p.stderr.Len() > 0 {
+			t.Logf("%s said last:\n%s", p.name, p.stderr.Bytes()[max(0, p.stderr.Len()-4000):])
+		}
 	})
 	return p
 }

@@ -39,7 +39,7 @@ func TestZitadelRelyingPartyInGo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			app := newZitadelApp(t)
-			args := append(c.args, "--redirect-uri", app.URL+"/callback", "--post-logout-redirect-uri", bye)
+			args := append(c.args, "--post-logout-redirect-uri", bye, "--finish", "link")
 			options := []rp.Option{rp.WithAuthStyle(c.style)}
 			var pemKey []byte
 			if c.alg != "" {
@@ -51,7 +51,7 @@ func TestZitadelRelyingPartyInGo(t *testing.T) {
 			if c.secret != "" {
 				args = append(args, "--secret-file", secretFile(t, c.secret))
 			}
-			registered := newClient(t, args...)
+			registered := register(t, "zitadel-oidc", app.URL, args...)
 			party := app.serve(registered, options...)
 			p := newPerson(t)
 			p.signIn(app.URL + "/login")
@@ -59,7 +59,7 @@ func TestZitadelRelyingPartyInGo(t *testing.T) {
 			found.check(t, p)
 			app.introspect(registered, pemKey, app.renewed.AccessToken)
 			app.leave(party, p)
-			if !p.signedOut(registered.ID) {
+			if !p.signedOut() {
 				t.Error("the end-session URL did not sign out")
 			}
 		})

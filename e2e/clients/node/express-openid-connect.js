@@ -1,6 +1,7 @@
 // A web app on Express by express-openid-connect.
 import express from 'express';
 import oidc from 'express-openid-connect';
+import session from 'express-session';
 import { say, settings } from './talk.js';
 
 const app = express();
@@ -13,6 +14,8 @@ app.use(oidc.auth({
   authRequired: false,
   authorizationParams: { response_type: 'code', scope: 'openid email offline_access' },
   idpLogout: true,
+  backchannelLogout: true,
+  session: { store: new session.MemoryStore() },
 }));
 app.get('/', async (req, res) => {
   if (!req.oidc.isAuthenticated()) {
