@@ -70,6 +70,7 @@ func visitEveryPage(t *testing.T, look func(*harness.Tab, string)) {
 	p.take("login-de", c.request("ui_locales", "de").url)
 	p.take("login-ja", c.request("ui_locales", "ja").url)
 	p.take("login-brand", brandedLogin(t))
+	p.take("login-work", working(t, "proof_of_work=always"))
 	p.login()
 	p.others(chromium, c)
 }

@@ -1,6 +1,19 @@
 package idp
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
+
+// MailRequest is somebody's wish for a mail.
+type MailRequest struct {
+	To   Address
+	Peer netip.Addr
+	// Known names a browser that has signed in with this address before, or is empty.
+	Known string
+	// Worked: what Work asks for has been done, or nobody asks it of this request.
+	Worked bool
+}
 
 // MailDecision is what the limits say of one request for a mail.
 type MailDecision struct {
@@ -25,4 +38,6 @@ const (
 	NotRefused    Refusal = iota
 	RefusedPeer           // 429: the network address asks too often
 	RefusedTenant         // 503: the tenant as a whole is over
+	// RefusedIdle: there is much asking, and the tenant wants work to be done first.
+	RefusedIdle
 )

@@ -55,6 +55,8 @@ type TenantSettings struct {
 	KeyRotation Duration `json:"key_rotation,omitempty"`
 	// Limits are figures of the tenant's own.
 	Limits TenantLimits `json:"limits,omitzero"`
+	// Work is when bots are kept off by work.
+	Work Work `json:"work,omitempty"`
 	// Brand is what people see of the tenant beside its name.
 	Brand Brand `json:"brand,omitzero"`
 }
@@ -176,7 +178,7 @@ func (s TenantSettings) validate() error {
 	if period := time.Duration(s.KeyRotation); period != 0 && (period < MinKeyRotation || period > MaxKeyRotation) {
 		return fmt.Errorf("key rotation %s: 24h to %dh", period, MaxKeyRotation/time.Hour)
 	}
-	for _, err := range []error{validAPIs(s.APIs), s.validDomains(), s.Limits.validate(), s.Brand.validate()} {
+	for _, err := range []error{validAPIs(s.APIs), s.validDomains(), s.Limits.validate(), s.Work.validate(), s.Brand.validate()} {
 		if err != nil {
 			return err
 		}

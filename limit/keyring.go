@@ -37,11 +37,11 @@ func (k keyring) tenant(t idp.TenantID) idp.LimitKey {
 
 // sending and attempt count over all tenants, or for one with rules of its own.
 func (k keyring) sending(t idp.TenantID, peer netip.Addr) idp.LimitKey {
-	return k.mac.MAC(t, "limit:sending", network(peer))
+	return k.mac.MAC(t, "limit:sending", idp.PeerNetwork(peer))
 }
 
 func (k keyring) attempt(t idp.TenantID, peer netip.Addr) idp.LimitKey {
-	return k.mac.MAC(t, "limit:attempt", network(peer))
+	return k.mac.MAC(t, "limit:attempt", idp.PeerNetwork(peer))
 }
 
 // site counts the IPv6 /48 that a peer is in, which is what a single customer
@@ -56,25 +56,4 @@ func (k keyring) site(t idp.TenantID, peer netip.Addr) (idp.LimitKey, bool) {
 		return idp.LimitKey{}, false
 	}
 	return k.mac.MAC(t, "limit:sending-site", prefix.Addr().AsSlice()), true
-}
-
-// network is the part of a peer's address that stands for it: all of an IPv4
-// address, the first 64 bits of an IPv6 one, of which every host has the rest to
-// itself. Peers without an address, as over a Unix socket, share one key: behind
-// such a socket stands a proxy that has to be trusted for its forwarded header,
-// or nobody can be told apart.
-func network(peer netip.Addr) []byte {
-	peer = peer.Unmap().WithZone("")
-	if !peer.IsValid() {
-		return []byte("no address")
-	}
-	bits := 32
-	if peer.Is6() {
-		bits = 64
-	}
-	prefix, err := peer.Prefix(bits)
-	if err != nil {
-		return []byte("no address")
-	}
-	return prefix.Addr().AsSlice()
 }

@@ -46,7 +46,7 @@ func (w *world) after(d time.Duration) *world { w.now = w.now.Add(d); return w }
 
 func (w *world) mail(t idp.Tenant, to idp.Address, peer netip.Addr, known string) idp.MailDecision {
 	w.t.Helper()
-	d, err := w.Mail(w.t.Context(), t, to, peer, known, w.now)
+	d, err := w.Mail(w.t.Context(), t, idp.MailRequest{To: to, Peer: peer, Known: known}, w.now)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func TestAFloodingPeerIsStoppedBeforeTheStore(t *testing.T) {
 func TestAStoreThatFailsSendsNothing(t *testing.T) {
 	w := newWorld(t, limit.Default())
 	w.store.fail = errDown
-	d, err := w.Mail(t.Context(), acme, ann, home, "", noon)
+	d, err := w.Mail(t.Context(), acme, idp.MailRequest{To: ann, Peer: home}, noon)
 	if !errors.Is(err, idp.ErrUnavailable) || d.Send {
 		t.Errorf("%+v, %v", d, err)
 	}
@@ -360,7 +360,7 @@ func TestCountsAreGivenBackThoughTheRequestIsGone(t *testing.T) {
 	counted := w.counted()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := w.Mail(ctx, acme, ann, home, "", noon); err != nil {
+	if _, err := w.Mail(ctx, acme, idp.MailRequest{To: ann, Peer: home}, noon); err != nil {
 		t.Fatal(err)
 	}
 	if now := w.counted(); now != counted {

@@ -2,7 +2,6 @@ package limit
 
 import (
 	"context"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -43,8 +42,7 @@ func (m *mailHits) peers() []*counted {
 	return []*counted{&m.peer}
 }
 
-// Mail counts a request for a mail by peer to an address; known names a browser
-// that has signed in with this address before, or is empty.
+// Mail counts a request for a mail.
 //
 // A known browser has a bucket of its own, and a mail goes out if that or both
 // buckets of the mailbox allow it. It counts on all of them: while nobody else
@@ -54,9 +52,12 @@ func (m *mailHits) peers() []*counted {
 //
 // What is refused leaves no count behind: not with the mailbox where no mail
 // goes out (or asking in vain in one tenant would use up the limit of all), and
-// nowhere where the peer or the tenant is over its own limit.
-func (l *Limiter) Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer netip.Addr, known string, now time.Time) (idp.MailDecision, error) {
-	m := l.mailHits(t, to, peer, known)
+// nowhere where the peer or the tenant is over its own limit. Who is asked to do
+// some work first, as the tenant wants it of all but known browsers once there is
+// much asking, counts as a peer and nowhere else: so what never works uses up
+// nobody's limit but its own.
+func (l *Limiter) Mail(ctx context.Context, t idp.Tenant, r idp.MailRequest, now time.Time) (idp.MailDecision, error) {
+	m := l.mailHits(t, r)
 	if decision, refused := l.justRefused(m, now); refused {
 		return decision, nil
 	}
@@ -72,7 +73,14 @@ func (l *Limiter) Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer n
 	for i, c := range all {
 		c.Verdict = verdicts[i]
 	}
-	return l.decide(ctx, t, m, now), nil
+	if decision, refused := l.refused(ctx, t, m, now); refused {
+		return decision, nil
+	}
+	if !r.Worked && r.Known == "" && m.busy(t.Settings.Work) {
+		l.GiveBack(ctx, taken(now, &m.tenant, &m.mailbox, &m.everywhere))
+		return idp.MailDecision{Refused: idp.RefusedIdle}, nil
+	}
+	return l.decide(ctx, m, now), nil
 }
 
 // justRefused repeats what the store has said a moment ago.
@@ -88,23 +96,23 @@ func (l *Limiter) justRefused(m *mailHits, now time.Time) (idp.MailDecision, boo
 	return idp.MailDecision{}, false
 }
 
-func (l *Limiter) mailHits(t idp.Tenant, to idp.Address, peer netip.Addr, known string) *mailHits {
-	mailbox, own := to.Mailbox(), t.Settings.Limits
+func (l *Limiter) mailHits(t idp.Tenant, r idp.MailRequest) *mailHits {
+	mailbox, own := r.To.Mailbox(), t.Settings.Limits
 	counter, sending := everyone, l.rules.Sending
 	if len(own.Sending) > 0 {
 		counter, sending = t.ID, own.Sending
 	}
 	m := &mailHits{
-		peer:       count(l.keys.sending(counter, peer), sending),
+		peer:       count(l.keys.sending(counter, r.Peer), sending),
 		tenant:     count(l.keys.tenant(t.ID), ownOr(own.Tenant, l.rules.Tenant)),
 		mailbox:    count(l.keys.mailbox(t.ID, mailbox), ownOr(own.Mailbox, l.rules.Mailbox)),
 		everywhere: count(l.keys.everywhere(mailbox), l.rules.Everywhere),
 	}
-	if known != "" {
-		c := count(l.keys.known(t.ID, mailbox, known), ownOr(own.Known, l.rules.Known))
+	if r.Known != "" {
+		c := count(l.keys.known(t.ID, mailbox, r.Known), ownOr(own.Known, l.rules.Known))
 		m.known = &c
 	}
-	if key, wide := l.keys.site(counter, peer); wide {
+	if key, wide := l.keys.site(counter, r.Peer); wide {
 		c := count(key, widened(sending))
 		m.site = &c
 	}
@@ -122,20 +130,34 @@ func ownOr(own, instances []idp.Rule) []idp.Rule {
 	return instances
 }
 
-func (l *Limiter) decide(ctx context.Context, t idp.Tenant, m *mailHits, now time.Time) idp.MailDecision {
+// refused tells who is over a limit of requests, and leaves no count behind.
+func (l *Limiter) refused(ctx context.Context, t idp.Tenant, m *mailHits, now time.Time) (idp.MailDecision, bool) {
 	for _, p := range m.peers() {
 		if !p.Allowed {
 			l.front.Refuse(p.hit.Key, p.RetryAt, now)
 			l.GiveBack(ctx, taken(now, m.all()...))
-			return idp.MailDecision{Refused: idp.RefusedPeer, RetryAt: p.RetryAt}
+			return idp.MailDecision{Refused: idp.RefusedPeer, RetryAt: p.RetryAt}, true
 		}
 	}
 	if !m.tenant.Allowed {
 		l.front.Refuse(m.tenant.hit.Key, m.tenant.RetryAt, now)
 		l.log.ErrorContext(ctx, "a tenant is over its limit of mails", "tenant_id", t.ID, "retry_at", m.tenant.RetryAt)
 		l.GiveBack(ctx, taken(now, m.all()...))
-		return idp.MailDecision{Refused: idp.RefusedTenant, RetryAt: m.tenant.RetryAt}
+		return idp.MailDecision{Refused: idp.RefusedTenant, RetryAt: m.tenant.RetryAt}, true
 	}
+	return idp.MailDecision{}, false
+}
+
+// busy tells that the share of a limit is used from which on work is asked for,
+// of the network that asks or of the whole tenant.
+func (m *mailHits) busy(work idp.Work) bool {
+	percent, ok := work.Share()
+	return ok && slices.ContainsFunc(append(m.peers(), &m.tenant), func(c *counted) bool {
+		return 100*c.Remaining < (100-percent)*smallest(c.hit.Rules)
+	})
+}
+
+func (l *Limiter) decide(ctx context.Context, m *mailHits, now time.Time) idp.MailDecision {
 	decision := idp.MailDecision{Send: m.mayBeSent(), NextMail: m.next()}
 	mailboxes := []*counted{&m.mailbox, &m.everywhere}
 	if m.known != nil {

@@ -131,7 +131,7 @@ func (h *Handler) takeNewAddress(w http.ResponseWriter, v *visit) error {
 		return err
 	}
 	req.Change, req.Subject = idp.ChangeAddress, user.Subject
-	flow, err := h.start(w, v, carried{field: "change", value: req.CodeChallenge, request: req, client: client}, address)
+	flow, err := h.start(w, v, carried{field: "change", value: req.CodeChallenge, request: req, client: client}, address, work{excused: true})
 	if err != nil {
 		return err
 	}

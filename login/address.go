@@ -24,7 +24,7 @@ func (h *Handler) askAddress(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		hint = "" // a hint that no mail can go to prefills nothing
 	}
-	h.writeLogin(w, v, c, http.StatusOK, string(hint), "")
+	h.writeLogin(w, v, c, http.StatusOK, loginPage{email: string(hint), work: h.firstTask(v, c)})
 	return nil
 }
 
@@ -40,11 +40,17 @@ func (h *Handler) openFresh(v *visit, values url.Values) (carried, error) {
 	return c, nil
 }
 
-func (h *Handler) writeLogin(w http.ResponseWriter, v *visit, c carried, status int, email, problem string) {
+// loginPage is what the address page holds beside its request.
+type loginPage struct {
+	email, problem string
+	work           templates.Work
+}
+
+func (h *Handler) writeLogin(w http.ResponseWriter, v *visit, c carried, status int, page loginPage) {
 	hidden := append(c.fields(), h.tokenField(w, v, c.action("login")))
 	h.write(w, v, status, c.request.UILocales, false, templates.Login{
-		Client: c.client.Metadata.Name, Asks: asks(c.request), Hidden: hidden, Email: email, Problem: problem,
-		About: about(v, c.client),
+		Client: c.client.Metadata.Name, Asks: asks(c.request), Hidden: hidden, Email: page.email, Problem: page.problem,
+		About: about(v, c.client), Work: page.work,
 	})
 }
 
@@ -78,11 +84,20 @@ func (h *Handler) takeAddress(w http.ResponseWriter, v *visit) error {
 	if err != nil {
 		return h.badAddress(w, v, c)
 	}
+	done := h.workOf(v, c, address)
+	if v.tenant.Settings.Work == idp.WorkAlways && !done.lets() {
+		return h.askWork(w, v, c, done)
+	}
 	if err := h.keepClient(v, c.client); err != nil {
 		return err
 	}
-	flow, err := h.start(w, v, c, address)
-	if err != nil {
+	flow, err := h.start(w, v, c, address, done)
+	switch {
+	case errors.Is(err, errIdle):
+		return h.askWork(w, v, c, done)
+	case errors.Is(err, errSpent):
+		return h.askWork(w, v, c, work{by: workFailed})
+	case err != nil:
 		return err
 	}
 	redirect(w, waitingURL(v, flow))
@@ -121,7 +136,9 @@ func (h *Handler) deny(w http.ResponseWriter, v *visit, c carried) error {
 
 // badAddress shows the page again, with what was typed and what is wrong with it.
 func (h *Handler) badAddress(w http.ResponseWriter, v *visit, c carried) error {
-	h.writeLogin(w, v, c, http.StatusUnprocessableEntity, v.typedAddress(), "login.problem.address")
+	h.writeLogin(w, v, c, http.StatusUnprocessableEntity, loginPage{
+		email: v.typedAddress(), problem: "login.problem.address", work: h.firstTask(v, c),
+	})
 	return nil
 }
 
@@ -131,15 +148,20 @@ func (v *visit) typedAddress() string {
 	return strings.ToValidUTF8(typed[:min(len(typed), maxTyped)], "")
 }
 
-// start writes the flow and its outbox entry.
-func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.Address) (idp.FlowID, error) {
-	decision, err := h.askLimits(v, address)
+// start writes the flow and its outbox entry; errIdle, errSpent.
+func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.Address, done work) (idp.FlowID, error) {
+	if len(done.once) > 0 { // work that is handed in twice is counted
+		if err := h.mayAttempt(v); err != nil {
+			return "", err
+		}
+	}
+	decision, err := h.askLimits(v, address, done)
 	if err != nil {
 		return "", err
 	}
 	browser := h.Sessions.keepBrowser(w, v.r)
 	flow := idp.Flow{
-		TenantID: v.tenant.ID, ID: h.flowID(v, c, address, browser), Request: c.request, Address: address,
+		TenantID: v.tenant.ID, ID: h.flowID(v, c, address, browser, done), Request: c.request, Address: address,
 		Browser: browser.Digest(), Asked: device(v),
 		Locale: h.locale(v, c.request.UILocales), State: idp.FlowAsked,
 		CreatedAt: v.now, Expires: v.now.Add(v.tenant.FlowLife()),
@@ -147,8 +169,13 @@ func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.
 	}
 	err = h.begin(v, c.client, flow, decision)
 	id := flow.ID
-	if errors.Is(err, idp.ErrConflict) {
+	switch {
+	case errors.Is(err, idp.ErrConflict) && len(done.once) > 0:
+		id, err = h.workedTwice(v, flow)
+	case errors.Is(err, idp.ErrConflict):
 		id, err = h.startTwice(v, c.client, flow, decision)
+	case err == nil && len(done.once) > 0:
+		h.worked(done.by)
 	}
 	if err != nil {
 		h.Limits.GiveBack(v.ctx(), decision.Taken)
@@ -157,10 +184,31 @@ func (h *Handler) start(w http.ResponseWriter, v *visit, c carried, address idp.
 }
 
 // flowID names the flow by the form that asks for it, so that a form sent twice,
-// as an impatient double click sends it, asks once.
-func (h *Handler) flowID(v *visit, c carried, address idp.Address, browser idp.Secret) idp.FlowID {
+// as an impatient double click sends it, asks once. Where work was done, that
+// names it, so that the work counts once.
+func (h *Handler) flowID(v *visit, c carried, address idp.Address, browser idp.Secret, done work) idp.FlowID {
+	if len(done.once) > 0 {
+		return idp.FlowID(idp.DerivedID([16]byte(done.once)))
+	}
 	mac := h.Sealer.MAC(v.tenant.ID, "flow", browser.Bytes(), []byte(c.field), []byte(c.value), []byte(address))
 	return idp.FlowID(idp.DerivedID([16]byte(mac[:16])))
+}
+
+// workedTwice leads the same form, sent again by the same browser, to the flow
+// that its work has let in. Anything else is errSpent.
+func (h *Handler) workedTwice(v *visit, flow idp.Flow) (idp.FlowID, error) {
+	before, err := h.Store.FindFlow(v.ctx(), v.tenant.ID, flow.ID)
+	if err != nil && !errors.Is(err, idp.ErrNotFound) {
+		return "", fmt.Errorf("find flow: %w", err)
+	}
+	same := before.Browser.Equal(flow.Browser) && before.Address == flow.Address
+	if err == nil && same && before.State == idp.FlowAsked && v.now.Before(before.Expires) {
+		return before.ID, nil
+	}
+	if err := h.attempt(v); err != nil {
+		return "", err
+	}
+	return "", errSpent
 }
 
 // startTwice leads a form that was sent before to the flow that it started. Is
@@ -211,9 +259,12 @@ func outboxEntry(v *visit, flow idp.Flow, decision MailDecision) idp.OutboxEntry
 	}
 }
 
-// askLimits counts a mail, and refuses where the peer or the tenant is over.
-func (h *Handler) askLimits(v *visit, address idp.Address) (MailDecision, error) {
-	decision, err := h.Limits.Mail(v.ctx(), v.tenant, address, edge.ClientIP(v.ctx()), h.Sessions.known(v.r, address), v.now)
+// askLimits counts a mail, and refuses where the peer or the tenant is over;
+// errIdle where work is wanted and none was done.
+func (h *Handler) askLimits(v *visit, address idp.Address, done work) (MailDecision, error) {
+	decision, err := h.Limits.Mail(v.ctx(), v.tenant, idp.MailRequest{
+		To: address, Peer: edge.ClientIP(v.ctx()), Known: h.Sessions.known(v.r, address), Worked: done.lets(),
+	}, v.now)
 	if err != nil {
 		return MailDecision{}, fmt.Errorf("limits: %w", err)
 	}
@@ -222,6 +273,8 @@ func (h *Handler) askLimits(v *visit, address idp.Address) (MailDecision, error)
 		return MailDecision{}, refuseUntil(http.StatusTooManyRequests, "too_many", decision.RetryAt.Sub(v.now))
 	case RefusedTenant:
 		return MailDecision{}, refuseUntil(http.StatusServiceUnavailable, "unavailable", decision.RetryAt.Sub(v.now))
+	case RefusedIdle:
+		return MailDecision{}, errIdle
 	default:
 		return decision, nil
 	}

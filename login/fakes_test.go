@@ -19,6 +19,7 @@ type limits struct {
 	mu      sync.Mutex
 	mail    func(to idp.Address, known string, now time.Time) (idp.MailDecision, error)
 	verdict *idp.Verdict
+	busy    bool     // there is much asking
 	asked   []string // what Mail was asked: address and known browser
 	counted int      // attempts
 	back    []idp.Taken
@@ -30,12 +31,15 @@ func (l *limits) GiveBack(_ context.Context, taken []idp.Taken) {
 	l.back = append(l.back, taken...)
 }
 
-func (l *limits) Mail(_ context.Context, _ idp.Tenant, to idp.Address, _ netip.Addr, known string, now time.Time) (idp.MailDecision, error) {
+func (l *limits) Mail(_ context.Context, t idp.Tenant, r idp.MailRequest, now time.Time) (idp.MailDecision, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.asked = append(l.asked, string(to)+" "+known)
+	l.asked = append(l.asked, string(r.To)+" "+r.Known)
+	if _, share := t.Settings.Work.Share(); l.busy && share && !r.Worked {
+		return idp.MailDecision{Refused: idp.RefusedIdle}, nil
+	}
 	if l.mail != nil {
-		return l.mail(to, known, now)
+		return l.mail(r.To, r.Known, now)
 	}
 	return idp.MailDecision{Send: true, NextMail: now.Add(time.Minute)}, nil
 }

@@ -31,6 +31,8 @@ type Config struct {
 	Log      *slog.Logger
 	// OnRefused, if set, hears why an attempt to complete a login came to nothing.
 	OnRefused func(why string)
+	// OnWork, if set, hears what becomes of tasks that keep bots off.
+	OnWork func(outcome string)
 }
 
 // Handler serves the pages of a login, for every tenant.

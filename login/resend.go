@@ -34,7 +34,7 @@ func (h *Handler) resend(w http.ResponseWriter, v *visit) error {
 }
 
 func (h *Handler) mailAgain(w http.ResponseWriter, v *visit, flow own) error {
-	decision, err := h.askLimits(v, flow.Address)
+	decision, err := h.askLimits(v, flow.Address, work{excused: true}) // it was let in before
 	if err != nil {
 		return err
 	}

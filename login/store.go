@@ -107,13 +107,13 @@ const (
 	NotRefused    = idp.NotRefused
 	RefusedPeer   = idp.RefusedPeer
 	RefusedTenant = idp.RefusedTenant
+	RefusedIdle   = idp.RefusedIdle
 )
 
 // Limits counts (DESIGN section 8). A store that fails makes Mail fail and Attempt allow.
 type Limits interface {
-	// Mail counts a request for a mail by peer to an address. known names a
-	// browser that has signed in with this address before, or is empty.
-	Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer netip.Addr, known string, now time.Time) (MailDecision, error)
+	// Mail counts a request for a mail.
+	Mail(ctx context.Context, t idp.Tenant, r idp.MailRequest, now time.Time) (MailDecision, error)
 	// GiveBack returns what a request took that led to nothing, also where the
 	// request is gone by now.
 	GiveBack(ctx context.Context, taken []idp.Taken)

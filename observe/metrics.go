@@ -18,7 +18,7 @@ type Metrics struct {
 	started  prometheus.Counter
 	// Further counters by the one label that tells them apart; all values are
 	// there from the start, so that an alert on their growth never misses the first.
-	completed, refused, mails, limits labelled
+	completed, refused, mails, limits, work labelled
 }
 
 // labelled are counters by the values of one label.
@@ -65,6 +65,14 @@ const (
 	LimitAttempt = "attempt"
 )
 
+// What becomes of the tasks that keep bots off.
+const (
+	WorkAsked  = "asked"
+	WorkSolved = "solved"
+	WorkWaited = "waited"
+	WorkFailed = "failed"
+)
+
 // New makes the metrics of an instance, which runs a version of the program.
 // vitals are asked at each scrape.
 func New(version string, vitals Vitals) *Metrics {
@@ -81,6 +89,8 @@ func New(version string, vitals Vitals) *Metrics {
 		MailSent, MailRefused, MailFailed, MailUnknown, MailDropped, MailRetried)
 	m.limits = counters(r, "postern_limits_hit_total", "Requests that were over a limit, by rule.", "rule",
 		LimitMailbox, LimitSending, LimitTenant, LimitAttempt)
+	m.work = counters(r, "postern_work_total", "Tasks that keep bots off, by what became of them: set, solved or waited out for a login, handed in wrongly, late or twice.",
+		"outcome", WorkAsked, WorkSolved, WorkWaited, WorkFailed)
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(version), newGauges(vitals))
 	return m
 }
@@ -144,6 +154,13 @@ func (m *Metrics) LoginCompleted(by string) {
 func (m *Metrics) LoginRefused(reason string) {
 	if m != nil {
 		m.refused.inc(reason)
+	}
+}
+
+// Work counts what became of a task that keeps bots off.
+func (m *Metrics) Work(outcome string) {
+	if m != nil {
+		m.work.inc(outcome)
 	}
 }
 

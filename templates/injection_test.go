@@ -59,7 +59,7 @@ func fill(v reflect.Value, text string) {
 			field.SetInt(3)
 		case bool:
 			field.SetBool(true)
-		case templates.About, templates.Brand:
+		case templates.About, templates.Brand, templates.Work:
 			fill(field, text)
 		case idp.Colour:
 			field.SetString(text)

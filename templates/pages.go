@@ -42,6 +42,18 @@ type Login struct {
 	Email   string // prefilled
 	Problem string // message key, such as "login.problem.address"
 	About   About
+	Work    Work
+}
+
+// Work is a task that keeps bots off. The script does it and hands it in in the
+// field altcha; without one, the form is good after a wait. Without a Task, none
+// is asked for.
+type Work struct {
+	Task string // of the field
+	Wait time.Duration
+	// Press: the person has pressed the button already; the script presses it
+	// again once the task is done.
+	Press bool
 }
 
 // Asking is what the client has the address for, which the page says in words

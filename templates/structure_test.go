@@ -67,6 +67,9 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 		"login_create":         login,
 		"login_select":         login,
 		"login_problem":        login,
+		"login_work":           login,
+		"login_work_asked":     login,
+		"login_work_problem":   login,
 		"waiting":              waitingForms(),
 		"waiting_problem":      waitingForms(),
 		"waiting_sent":         waitingForms(),
@@ -108,6 +111,9 @@ func TestPostedFormsCarryTheirState(t *testing.T) {
 			want := map[string]string{"flow": "0199a3c2", "token": "form-token"}
 			if attr(f, "method") == "get" { // Check again: the query of its own URL
 				want = map[string]string{"flow": "0199a3c2"}
+			}
+			if strings.HasPrefix(s.name, "login_work") {
+				want["altcha"] = "dGFzaw=="
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s, form to %s (-want +got):\n%s", s.name, attr(f, "action"), diff)

@@ -128,7 +128,7 @@ func (a *app) wireRooms() error {
 	a.login, err = login.New(login.Config{
 		PublicURL: public, Store: store, Sealer: a.box, Limits: a.counted(limiter), Courier: a.worker, Sessions: sessions,
 		Responder: op.NewResponder(public, ring, a.term.clock), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
-		OnRefused: a.metrics.LoginRefused,
+		OnRefused: a.metrics.LoginRefused, OnWork: a.metrics.Work,
 	})
 	if err != nil {
 		return err

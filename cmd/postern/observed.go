@@ -64,10 +64,10 @@ type countedLimits struct {
 }
 
 // Mail implements login.Limits.
-func (l countedLimits) Mail(ctx context.Context, t idp.Tenant, to idp.Address, peer netip.Addr, known string, now time.Time) (idp.MailDecision, error) {
-	d, err := l.Limits.Mail(ctx, t, to, peer, known, now)
+func (l countedLimits) Mail(ctx context.Context, t idp.Tenant, r idp.MailRequest, now time.Time) (idp.MailDecision, error) {
+	d, err := l.Limits.Mail(ctx, t, r, now)
 	switch {
-	case err != nil:
+	case err != nil, d.Refused == idp.RefusedIdle:
 	case d.Refused == idp.RefusedPeer:
 		l.metrics.LimitHit(observe.LimitSending)
 	case d.Refused == idp.RefusedTenant:

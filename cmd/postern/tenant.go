@@ -31,8 +31,10 @@ type tenantView struct {
 	Registration string `json:"registration"`
 	// Documents is "on" where clients are let in by the URL of their metadata.
 	Documents string `json:"client_documents,omitempty"`
-	Link      string `json:"link_life"`
-	Locale    string `json:"locale,omitempty"`
+	// Work says when bots are kept off by work, where they are.
+	Work   string `json:"proof_of_work,omitempty"`
+	Link   string `json:"link_life"`
+	Locale string `json:"locale,omitempty"`
 	// MailFrom is the sender of its mails, where it is not the instance's.
 	MailFrom     string `json:"mail_from,omitempty"`
 	MailFromName string `json:"mail_from_name,omitempty"`
@@ -49,7 +51,7 @@ func viewTenant(t idp.Tenant) tenantView {
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Host: t.Host, Root: t.Root,
 		SignUp: "open", PKCE: "optional", Link: t.LinkLife().String(), Locale: t.Settings.Locale,
 		MailFrom: string(t.Settings.Mail.Address), MailFromName: t.Settings.Mail.Name,
-		Allowed: t.Settings.AllowedDomains, Blocked: t.Settings.BlockedDomains,
+		Work: string(t.Settings.Work), Allowed: t.Settings.AllowedDomains, Blocked: t.Settings.BlockedDomains,
 		Limits: t.Settings.Limits.Texts(), Brand: t.Settings.Brand,
 	}
 	if t.Settings.SignUp != idp.SignUpOpen {

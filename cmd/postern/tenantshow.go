@@ -45,6 +45,7 @@ func (v tenantView) lines() [][2]string {
 		{"pkce", v.PKCE},
 		{"registration", v.Registration},
 		{"client_documents", v.Documents},
+		{"proof_of_work", v.Work},
 		{"link_life", v.Link},
 		{"locale", v.Locale},
 		{"mail_from", v.MailFrom},
