@@ -16,7 +16,7 @@ const config = {
   }],
   callbacks: {
     jwt: ({ token, account, profile }) => (account ? { ...token, claims: profile, refreshToken: account.refresh_token } : token),
-    session: ({ token }) => ({ expires: '', claims: token.claims, userinfo: token.claims, rotated: true, refreshable: !!token.refreshToken }),
+    session: ({ token }) => ({ expires: '', claims: token.claims, userinfo: token.claims, rotated: !!token.refreshToken }),
   },
 };
 
