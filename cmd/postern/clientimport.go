@@ -47,7 +47,7 @@ func (c clientImportCmd) Run(ctx context.Context, term *terminal, in config.Inst
 func readClients(raw []byte, now time.Time) ([]idp.Client, error) {
 	var entries []json.RawMessage
 	if err := json.Unmarshal(raw, &entries); err != nil {
-		return nil, fmt.Errorf("not a JSON list of clients: %w", err)
+		return nil, errors.New("not a JSON list of clients, such as [{…}, {…}]")
 	}
 	clients := make([]idp.Client, 0, len(entries))
 	for i, entry := range entries {

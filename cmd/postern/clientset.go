@@ -179,6 +179,8 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 		m.Finish, err = among(idp.Finish(value), "", idp.FinishLink, idp.FinishWaiting)
 	case key == "exchange_mode":
 		m.Mode, err = among(idp.ExchangeMode(value), "", idp.ExchangeDelegation, idp.ExchangeImpersonation)
+	case strings.Contains(key, "secret"):
+		return errors.New("is replaced at once by --new-secret, or while both are good by `postern client secret add`")
 	default:
 		return noSuchSetting(key, "client", clientSettings)
 	}

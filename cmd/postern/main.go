@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("An OpenID Provider whose only login is an emailed magic link."),
 		kong.DefaultEnvars(config.Prefix),
 		kong.ExplicitGroups(config.Groups()),
-		kong.Vars{"tenant_settings": tenantSettings, "client_settings": clientSettings},
+		kong.Vars{"tenant_settings": tenantSettings, "client_settings": clientSettings, "version": "postern " + whichVersion()},
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(describe),
@@ -150,6 +150,8 @@ func complain(stderr io.Writer, what, hint string) {
 // cli is the grammar of the command line.
 type cli struct {
 	config.Instance `embed:""`
+	// VersionAsked is what other programs have for the command.
+	VersionAsked kong.VersionFlag `name:"version" hidden:"" env:"-" help:"Print the version."`
 
 	Dev     devCmd     `cmd:"" help:"Everything with no set-up: demo tenant, demo app, mailbox page."`
 	Serve   serveCmd   `cmd:"" help:"Serve in production."`

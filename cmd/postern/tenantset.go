@@ -146,7 +146,10 @@ func duration(value string) (idp.Duration, error) {
 		return 0, nil
 	}
 	d, err := time.ParseDuration(value)
-	return idp.Duration(d), err
+	if err != nil {
+		return 0, fmt.Errorf("%q: a time such as 10m or 720h", value)
+	}
+	return idp.Duration(d), nil
 }
 
 // locale takes a language that there are words in; empty is what people ask for, else English.
