@@ -2,7 +2,9 @@ package e2e_test
 
 import (
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -97,10 +99,54 @@ func (p visitor) login() {
 	p.take("used", link)
 	p.take("waiting-done", waiting)
 	p.account(address)
+	p.device()
 	p.take("logout-confirm", metadata(p.t, shared)["end_session_endpoint"].(string))
 	p.tab.Click("form button:not([value=cancel])")
 	p.tab.WaitText("igned out")
 	p.here("signed-out")
+}
+
+// device has whoever the tab is signed in as allow a device, and another not.
+func (p visitor) device() {
+	p.t.Helper()
+	app := newClient(p.t, shared, "--public", "--grant", "refresh_token", "--grant", deviceGrant)
+	p.take("device-code", shared.Issuer+"/auth/device")
+	p.tab.Type("input[name=code]", "0000-0000")
+	p.tab.Click(`form[action$="/auth/device"] button`)
+	p.tab.Wait("[role=alert]")
+	p.here("device-wrong-code")
+	for _, answer := range []struct{ button, name, says string }{
+		{"[value=agree]", "device-done", "Your device is signed in"}, {"[value=cancel]", "device-denied", "The device was not signed in"},
+	} {
+		p.take("device-code-filled", app.askDevice())
+		p.tab.Click(`form[action$="/auth/device"] button`)
+		p.tab.Wait(`form[action$="/auth/consent"]`)
+		p.here("device-confirm")
+		p.tab.Click(`form[action$="/auth/consent"] button` + answer.button)
+		p.tab.WaitText(answer.says)
+		p.here(answer.name)
+	}
+}
+
+const deviceGrant = "urn:ietf:params:oauth:grant-type:device_code"
+
+// askDevice asks for a device's login and gives the page with its code.
+func (c client) askDevice() string {
+	c.t.Helper()
+	res, err := http.PostForm(c.server.Issuer+"/device_authorization", url.Values{
+		"client_id": {c.ID}, "scope": {"openid profile email offline_access"},
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var device struct {
+		Page string `json:"verification_uri_complete"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&device); err != nil || device.Page == "" {
+		c.t.Fatalf("no device code: %d %v", res.StatusCode, err)
+	}
+	return device.Page
 }
 
 // account moves whoever the tab is signed in as to another address.
