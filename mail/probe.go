@@ -40,13 +40,7 @@ func Try(ctx context.Context, a Account, helo string, roots *tls.Config, m Messa
 		}
 		signers = append(signers, mine)
 	}
-	if a.From != "" {
-		helo = a.From.Domain()
-	}
-	smtp, err := NewSMTP(SMTPConfig{
-		Account: a, Helo: helo, TLS: roots, Timeout: 20 * time.Second,
-		Trace: func(step Step, detail string) { t.Passed = append(t.Passed, Passed{step, detail}) },
-	})
+	smtp, err := t.dialer(a, helo, roots)
 	if err != nil {
 		return Tried{Failed: StepConnect, Words: err.Error(), Err: err}
 	}
@@ -56,12 +50,27 @@ func Try(ctx context.Context, a Account, helo string, roots *tls.Config, m Messa
 	for _, s := range addressed.Signers {
 		t.Signed = append(t.Signed, s.key.Selector+"._domainkey."+s.key.Domain)
 	}
-	if t.Err = smtp.Send(ctx, addressed); t.Err != nil {
-		t.Failed = t.next(a)
-		t.Words = wordsOf(t.Err)
-		t.Hint = hint(t.Failed, a, t.Err)
+	if err := smtp.Send(ctx, addressed); err != nil {
+		t.fail(a, err)
 	}
 	return t
+}
+
+// dialer gives a transport of one account that notes the steps that pass.
+func (t *Tried) dialer(a Account, helo string, roots *tls.Config) (*SMTP, error) {
+	if a.From != "" {
+		helo = a.From.Domain()
+	}
+	return NewSMTP(SMTPConfig{
+		Account: a, Helo: helo, TLS: roots, Timeout: 20 * time.Second,
+		Trace: func(step Step, detail string) { t.Passed = append(t.Passed, Passed{step, detail}) },
+	})
+}
+
+// fail notes what kept the step from coming that did not.
+func (t *Tried) fail(a Account, err error) {
+	t.Err, t.Failed, t.Words = err, t.next(a), wordsOf(err)
+	t.Hint = hint(t.Failed, a, err)
 }
 
 // next gives the step that did not come: none is left out.
