@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -67,6 +68,8 @@ func serveBy(t *testing.T, dir, smtp string, args ...string) production {
 	cmd := exec.CommandContext(ctx, binary, append([]string{
 		"serve", "--data", dir, "--listen", address, "--public-url", "https://" + public, "--smtp", smtp, "--mail-from", "login@" + public,
 	}, args...)...)
+	logs := new(harness.Printed)
+	cmd.Stderr = logs
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -78,11 +81,17 @@ func serveBy(t *testing.T, dir, smtp string, args ...string) production {
 	lines := bufio.NewReader(stdout)
 	line, err := lines.ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "ready ") {
-		t.Fatalf("serve printed %q: %v", line, err)
+		t.Fatalf("serve printed %q: %v\n%s", line, err, logs)
 	}
 	p := production{base: "http://" + address, pid: cmd.Process.Pid, after: time.Since(began)}
 	go func() { _, _ = io.Copy(io.Discard, lines) }()
-	p.stop = func() { cancel(); _ = cmd.Wait() }
+	p.stop = sync.OnceFunc(func() {
+		cancel()
+		_ = cmd.Wait() // its exit is what ended it
+		if err := harness.CheckLogs(logs.String()); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Cleanup(p.stop)
 	return p
 }

@@ -69,10 +69,14 @@ func (w *world) start(args ...string) *process {
 	return p
 }
 
-// end ends a process that a test has left running.
+// end ends a process that a test has left running. What it has logged must hold
+// no secret.
 func (w *world) end(p *process) {
 	_ = p.cmd.Process.Kill()
 	<-p.ended
+	if err := harness.CheckLogs(p.logs.String()); err != nil {
+		w.t.Error(err)
+	}
 	if w.t.Failed() {
 		w.t.Logf("%s:\n%s", p.address, p.logs.String())
 	}
