@@ -74,7 +74,33 @@ func visitEveryPage(t *testing.T, look func(*harness.Tab, string)) {
 	p.take("login-brand", brandedLogin(t))
 	p.take("login-work", working(t, "proof_of_work=always"))
 	p.login()
+	p.undelivered()
 	p.others(chromium, c)
+}
+
+// undelivered waits for mails that no server takes.
+func (p visitor) undelivered() {
+	p.t.Helper()
+	for _, fault := range []struct{ name, verb, reply, words string }{
+		{"waiting-refused", "RCPT", "550 5.1.1 nobody", "is refused"},
+		{"waiting-failed", "END", "554 5.7.1 spam", "could not be sent"},
+		{"waiting-delayed", "RCPT", "450 4.2.0 greylisted", "is delayed"},
+	} {
+		mx := harness.StartFaulty(p.t, harness.On(fault.verb, fault.reply))
+		p.tab.Open(tenantOf(p.t, "Mint Post", mx.URL()))
+		typeAddress(p.tab, newAddress())
+		p.tab.WaitText(fault.words)
+		p.take(fault.name, p.tab.URL())
+	}
+}
+
+// tenantOf makes a tenant that mails by one server, and gives its sign-in page.
+func tenantOf(t *testing.T, name, server string) string {
+	t.Helper()
+	slug := "mail-" + strings.ToLower(rand.Text()[:8])
+	shared.Run(t, "tenant", "create", slug, "--name", name)
+	shared.Run(t, "mail", "set", "--tenant", slug, server, "--name", "mx")
+	return signInPage(t, slug, name+" Reader")
 }
 
 func (p visitor) login() {
@@ -166,7 +192,7 @@ func (p visitor) account(from string) {
 	visitor{p.t, harness.NewChromium(p.t).NewTab(), p.look}.take("verify-elsewhere-change", link)
 	p.take("verify-here-change", link)
 	p.tab.Click(`form[action$="/auth/verify"] button`)
-	p.tab.WaitText(to)
+	p.tab.WaitText("Done. From now on") // the page before names the address, too
 	p.here("account-changed")
 	shared.WaitMail(p.t, from, 2)
 	p.take("dev-mail-notice", shared.URL+"/dev/mail?to="+from)
@@ -201,7 +227,13 @@ func brandedLogin(t *testing.T) string {
 	shared.Run(t, "tenant", "create", slug, "--name", "Violet Books")
 	shared.Run(t, "tenant", "set", slug, "colour=#5b2a86", "greeting=Good to see you again", "support=help@violet.example",
 		"privacy=https://violet.example/privacy", "terms=https://violet.example/terms", "imprint=https://violet.example/imprint")
-	shared.Run(t, "client", "create", "--tenant", slug, "--name", "Violet Reader", "--redirect-uri", callback, "--id", "reader", "--public")
+	return signInPage(t, slug, "Violet Reader")
+}
+
+// signInPage gives the page that an app sends people to, which it registers.
+func signInPage(t *testing.T, slug, app string) string {
+	t.Helper()
+	shared.Run(t, "client", "create", "--tenant", slug, "--name", app, "--redirect-uri", callback, "--id", "reader", "--public")
 	q := url.Values{
 		"client_id": {"reader"}, "redirect_uri": {callback}, "response_type": {"code"}, "scope": {"openid"},
 		"code_challenge": {oauth2.S256ChallengeFromVerifier(oauth2.GenerateVerifier())}, "code_challenge_method": {"S256"},
