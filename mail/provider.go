@@ -31,6 +31,9 @@ type Provider struct {
 	LoginHint string
 	// Headers keep links and mails from being rewritten to count clicks.
 	Headers []Header
+	// SPF is what the provider asks a sender's SPF record to include; empty where
+	// it sends from a domain of its own, or gives each account another.
+	SPF string
 	// Rewrites are header fields that it replaces, so that no signature may cover them.
 	Rewrites []string
 }
@@ -48,12 +51,14 @@ var providers = []Provider{
 		Name: "gmail", Title: "Gmail and Google Workspace", Host: "smtp.gmail.com",
 		Variants: map[string]string{"relay": "smtp-relay.gmail.com"}, Ports: []int{465, 587}, Auth: Plain,
 		TokenURL:  "https://oauth2.googleapis.com/token",
+		SPF:       "_spf.google.com",
 		LoginHint: "an app password is wanted, not the account's own: https://myaccount.google.com/apppasswords; or XOAUTH2",
 	},
 	{ //nolint:gosec // as above
 		Name: "microsoft365", Title: "Microsoft 365", Host: "smtp.office365.com", Ports: []int{587}, Auth: Login,
 		TokenURL:  "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token",
 		Scope:     "https://outlook.office365.com/.default",
+		SPF:       "spf.protection.outlook.com",
 		LoginHint: "passwords are off for most organisations: register an app with SMTP.SendAsApp, allow it for the mailbox, and use XOAUTH2",
 	},
 	{
@@ -70,6 +75,7 @@ var providers = []Provider{
 		Name: "mailgun", Title: "Mailgun", Host: "smtp.mailgun.org",
 		Variants: map[string]string{"eu": "smtp.eu.mailgun.org"}, Ports: []int{465, 587, 2525}, Auth: Plain,
 		Headers:   []Header{{"X-Mailgun-Track", "no"}},
+		SPF:       "mailgun.org",
 		LoginHint: "a user of the sending domain is wanted, such as postmaster@mg.acme.example; a domain in the EU wants mailgun://USER@eu",
 	},
 	{
@@ -84,14 +90,17 @@ var providers = []Provider{
 	{
 		Name: "mailjet", Title: "Mailjet", Host: "in-v3.mailjet.com", Ports: []int{465, 587}, Auth: Plain,
 		Headers:   []Header{{"X-Mailjet-TrackOpen", "0"}, {"X-Mailjet-TrackClick", "0"}},
+		SPF:       "spf.mailjet.com",
 		LoginHint: "the API key is the user, the secret key the password",
 	},
 	{
 		Name: "brevo", Title: "Brevo", Host: "smtp-relay.brevo.com", Ports: []int{465, 587, 2525}, Auth: Plain,
+		SPF:       "spf.brevo.com",
 		LoginHint: "an SMTP key is wanted, not an API key; the user is the login that the SMTP page shows",
 	},
 	{
 		Name: "fastmail", Title: "Fastmail", Host: "smtp.fastmail.com", Ports: []int{465}, Auth: Plain,
+		SPF:       "spf.messagingengine.com",
 		LoginHint: "an app password that may send mail is wanted, not the account's own",
 	},
 	{Name: relay, Title: "any other server"},

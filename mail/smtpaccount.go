@@ -85,6 +85,9 @@ func (a Account) ShownUser() string {
 	return a.User
 }
 
+// SPF is what the account's provider asks the sender's SPF record to include, if anything.
+func (a Account) SPF() string { return a.provider().SPF }
+
 // provider gives what is known of the account's service.
 func (a Account) provider() Provider {
 	p, _ := findProvider(a.Provider)

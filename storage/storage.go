@@ -37,6 +37,8 @@ type Store interface {
 	Vitals(ctx context.Context, now time.Time) (idp.Vitals, error)
 	// Connections tells of the connections to the database, without asking it.
 	Connections() idp.Connections
+	// Clock gives what time it is by the database. On SQLite that is our own.
+	Clock(ctx context.Context) (time.Time, error)
 	// Ping tells whether the database answers.
 	Ping(ctx context.Context) error
 	Close() error

@@ -209,6 +209,7 @@ type cli struct {
 	Audit struct {
 		List auditListCmd `cmd:"" help:"List a tenant's newest events."`
 	} `cmd:"" help:"The audit log: what was done, and by whom."`
+	Doctor     doctorCmd     `cmd:"" help:"Look at mail, DNS, issuers, clocks and proxies from outside, and say how to mend what is wrong."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database into a file, beside a running server."`
 	Completion completionCmd `cmd:"" help:"Print a script with which the shell completes commands and flags."`
 	Complete   completeCmd   `cmd:"" hidden:"" help:"Print what may come next."`

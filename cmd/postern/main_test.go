@@ -34,6 +34,7 @@ func TestCommands(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"json":       jsonHas,
+			"dnsserver":  dnsServer,
 			"mailserver": mailServer,
 			"taken":      taken,
 		},

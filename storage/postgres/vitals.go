@@ -21,6 +21,12 @@ func (s *Store) Vitals(ctx context.Context, now time.Time) (v idp.Vitals, err er
 	return v, err
 }
 
+// Clock gives what time it is by the server.
+func (s *Store) Clock(ctx context.Context) (now time.Time, err error) {
+	err = s.row(ctx, []any{timeColumn{&now}}, `SELECT clock_timestamp()`)
+	return now, err
+}
+
 // Connections tells of the pool, without asking the database.
 func (s *Store) Connections() idp.Connections {
 	stats := s.pool.Stat()

@@ -19,6 +19,13 @@ func (s *Store) Vitals(ctx context.Context, now time.Time) (v idp.Vitals, err er
 	return v, err
 }
 
+// Clock gives what time it is by the database, which is this machine.
+func (s *Store) Clock(ctx context.Context) (now time.Time, err error) {
+	const query = `SELECT CAST(unixepoch('subsec') * 1000000 AS INTEGER)`
+	err = s.read.row(ctx, query).Scan(timeColumn{&now})
+	return now, err
+}
+
 // Connections tells of readers and writer together.
 func (s *Store) Connections() (c idp.Connections) {
 	for _, pool := range s.pools {

@@ -7,6 +7,13 @@ import (
 )
 
 var vitalCases = cases{
+	"the database tells what time it is": func(w *world) {
+		got, err := w.store.Clock(w.ctx)
+		w.ok(err, "clock")
+		if off := time.Since(got).Abs(); off > time.Minute {
+			w.t.Errorf("%s from ours, on the same machine", off)
+		}
+	},
 	"mails that are due are counted, and the oldest told": func(w *world) {
 		before := vitalsAt(w, w.now)
 		first, second := queued(w, "first"), queued(w, "second")
