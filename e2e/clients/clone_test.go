@@ -59,7 +59,7 @@ func (c *clone) copy(name string) {
 	if _, err := os.Stat(filepath.Join(from, "package.json")); err != nil {
 		return
 	}
-	if err := os.Symlink(nodeModules(c.t, from), filepath.Join(to, "node_modules")); err != nil {
+	if err := os.Symlink(harness.NodeModules(c.t, from), filepath.Join(to, "node_modules")); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -71,7 +71,7 @@ func (c *clone) readme(name string) (blocks []string) {
 	c.t.Helper()
 	text := readFile(c.t, filepath.Join(c.dir, "examples", name, "README.md"))
 	for _, block := range commands.FindAllStringSubmatch(string(text), -1) {
-		// nodeModules has done so already, and keeps the packages for the next time.
+		// NodeModules has done so already, and keeps the packages for the next time.
 		blocks = append(blocks, strings.Replace(block[1], "npm ci\n", "", 1))
 	}
 	if len(blocks) == 0 {

@@ -88,7 +88,7 @@ type browserApp struct{ *httptest.Server }
 // are so many seconds old, if any.
 func newBrowserApp(t *testing.T, renewAfter int) browserApp {
 	t.Helper()
-	library := filepath.Join(nodeModules(t, "node"), "oidc-client-ts", "dist", "browser", "oidc-client-ts.min.js")
+	library := filepath.Join(harness.NodeModules(t, "node"), "oidc-client-ts", "dist", "browser", "oidc-client-ts.min.js")
 	mux := http.NewServeMux()
 	app := browserApp{httptest.NewServer(mux)}
 	t.Cleanup(app.Close)

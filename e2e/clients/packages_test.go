@@ -1,27 +1,12 @@
 package clients_test
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
-)
 
-// nodeModules gives a folder node_modules with what the lock file of a folder names.
-func nodeModules(t *testing.T, folder string) string {
-	t.Helper()
-	files := []string{filepath.Join(folder, "package.json"), filepath.Join(folder, "package-lock.json")}
-	dir := cached(t, "node", files, func(dir string) {
-		for _, file := range files {
-			copyFile(t, file, dir)
-		}
-		install(t, dir, "npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline")
-	})
-	return filepath.Join(dir, "node_modules")
-}
+	"postern/e2e/harness"
+)
 
 // python gives an interpreter that knows the packages of python/requirements.txt.
 func python(t *testing.T) string {
@@ -30,67 +15,11 @@ func python(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := cached(t, "python", []string{requirements}, func(dir string) {
-		install(t, dir, "python3", "-m", "venv", "venv")
-		install(t, dir, "venv/bin/pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements)
+	dir := harness.Cached(t, "python", []string{requirements}, func(dir string) {
+		harness.Install(t, dir, "python3", "-m", "venv", "venv")
+		harness.Install(t, dir, "venv/bin/pip", "install", "--quiet", "--require-hashes", "--only-binary", ":all:", "-r", requirements)
 	})
 	return filepath.Join(dir, "venv", "bin", "python")
-}
-
-// cached gives a folder outside the clone that fill filled, once for each
-// content of the files that say what belongs there.
-func cached(t *testing.T, kind string, files []string, fill func(dir string)) string {
-	t.Helper()
-	caches, err := os.UserCacheDir()
-	if err != nil {
-		t.Fatal(err)
-	}
-	digest := sha256.New()
-	for _, file := range files {
-		digest.Write(readFile(t, file))
-	}
-	dir := filepath.Join(caches, "postern-tools", kind, hex.EncodeToString(digest.Sum(nil))[:16])
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	defer lock(t, dir+".lock")()
-	done := filepath.Join(dir, "complete")
-	if _, err := os.Stat(done); err == nil {
-		return dir
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	fill(dir)
-	if err := os.WriteFile(done, nil, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// lock keeps other tests, of this and other runs, waiting until it is undone.
-func lock(t *testing.T, path string) (undo func()) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
-	return func() { f.Close() }
-}
-
-func install(t *testing.T, dir, name string, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), name, args...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v (these tests need nodejs, npm and python3-venv)\n%s", name, args, err, out)
-	}
 }
 
 // workspace gives a folder with the files of a folder of the clone and the
@@ -101,7 +30,7 @@ func workspace(t *testing.T, folder string) string {
 	if err := os.CopyFS(dir, os.DirFS(folder)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(nodeModules(t, folder), filepath.Join(dir, "node_modules")); err != nil {
+	if err := os.Symlink(harness.NodeModules(t, folder), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	return dir

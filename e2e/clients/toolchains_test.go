@@ -131,8 +131,8 @@ func TestOAuth2ProxyBehindNginx(t *testing.T) {
 func oauth2Proxy(t *testing.T) string {
 	t.Helper()
 	file := "oauth2-proxy/module"
-	dir := cached(t, "oauth2-proxy", []string{file}, func(dir string) {
-		install(t, dir, "env", "GOBIN="+dir, "go", "install", strings.TrimSpace(string(readFile(t, file))))
+	dir := harness.Cached(t, "oauth2-proxy", []string{file}, func(dir string) {
+		harness.Install(t, dir, "env", "GOBIN="+dir, "go", "install", strings.TrimSpace(string(readFile(t, file))))
 	})
 	return filepath.Join(dir, "oauth2-proxy")
 }
@@ -224,11 +224,11 @@ func TestOmniAuthOpenIDConnect(t *testing.T) {
 func TestSpringSecurity(t *testing.T) {
 	t.Parallel()
 	files := filesOf(t, "spring")
-	dir := cached(t, "spring", files, func(dir string) {
+	dir := harness.Cached(t, "spring", files, func(dir string) {
 		if err := os.CopyFS(dir, os.DirFS("spring")); err != nil {
 			t.Fatal(err)
 		}
-		install(t, dir, tool(t, "mvn", "apt-get install maven openjdk-17-jdk-headless"), "-B", "-q", "package")
+		harness.Install(t, dir, tool(t, "mvn", "apt-get install maven openjdk-17-jdk-headless"), "-B", "-q", "package")
 	})
 	origin := freeOrigin(t)
 	registered := register(t, "spring-security", origin)
@@ -255,11 +255,11 @@ func TestSpringSecurity(t *testing.T) {
 // The crate openidconnect signs in and refreshes.
 func TestOpenIDConnectCrate(t *testing.T) {
 	t.Parallel()
-	dir := cached(t, "rust", filesOf(t, "rust"), func(dir string) {
+	dir := harness.Cached(t, "rust", filesOf(t, "rust"), func(dir string) {
 		if err := os.CopyFS(dir, os.DirFS("rust")); err != nil {
 			t.Fatal(err)
 		}
-		install(t, dir, tool(t, "cargo", "Rust 1.90 or later"), "build", "--quiet", "--locked")
+		harness.Install(t, dir, tool(t, "cargo", "Rust 1.90 or later"), "build", "--quiet", "--locked")
 	})
 	registered := register(t, "openidconnect", "http://127.0.0.1:9")
 	p := newPerson(t)
