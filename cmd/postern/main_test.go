@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"net"
 	"os"
+	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"reflect"
@@ -27,10 +28,28 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// Each script is one command's story, wrong uses included.
+// Each script is one command's story, wrong uses included. Some hundred
+// processes run in them one after the other, so it is the binary as it is built:
+// the race detector would make each several times as slow, and find nothing there.
 func TestCommands(t *testing.T) {
+	bin := t.TempDir()
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	runScripts(t, "testdata/script", func(env *testscript.Env) {
+		env.Setenv("PATH", bin+string(filepath.ListSeparator)+env.Getenv("PATH"))
+	})
+}
+
+// What serves does many things at once: under go test -race, with its detector.
+func TestServers(t *testing.T) {
+	runScripts(t, "testdata/serve", func(*testscript.Env) {})
+}
+
+func runScripts(t *testing.T, dir string, setUp func(*testscript.Env)) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script",
+		Dir: dir,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":      exits,
 			"json":       jsonHas,
@@ -39,6 +58,7 @@ func TestCommands(t *testing.T) {
 			"taken":      taken,
 		},
 		Setup: func(env *testscript.Env) error {
+			setUp(env)
 			var picture bytes.Buffer
 			if err := png.Encode(&picture, image.NewNRGBA(image.Rect(0, 0, 64, 32))); err != nil {
 				return err

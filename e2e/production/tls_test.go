@@ -78,10 +78,13 @@ func TestRequestsThatAreTooLargeAreRefused(t *testing.T) {
 	if answer, err := p.client.Do(r); err != nil || answer.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("a header of 64 KiB: %v, %v", status(answer), err)
 	}
-	body := "grant_type=authorization_code&code=" + strings.Repeat("x", 128<<10)
+	// One byte more than there may be: what is left unread when the connection ends
+	// could cost the client the answer.
+	body := "grant_type=authorization_code&code="
+	body += strings.Repeat("x", 64<<10+1-len(body))
 	answer, err := p.client.Post(issuer+"/token", "application/x-www-form-urlencoded", strings.NewReader(body))
 	if err != nil || answer.StatusCode < 400 || answer.StatusCode >= 500 {
-		t.Errorf("a body of 128 KiB: %v, %v", status(answer), err)
+		t.Errorf("a body of more than 64 KiB: %v, %v", status(answer), err)
 	}
 	if code, _, err := p.get("/healthz"); err != nil || code != http.StatusOK {
 		t.Errorf("afterwards: %d, %v", code, err)
