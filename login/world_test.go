@@ -58,6 +58,7 @@ type world struct {
 	outbox  *outbox
 	pages   *templates.Set
 	log     *bytes.Buffer
+	logger  *slog.Logger // to log: one for all handlers, for it is what takes turns
 	handler http.Handler
 	acme    idp.Tenant
 	zeta    idp.Tenant
@@ -74,6 +75,7 @@ func newWorldAt(t *testing.T, publicURL string) *world {
 		t: t, public: publicURL, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
 		limits: new(limits), outbox: new(outbox), log: new(bytes.Buffer),
 	}
+	w.logger = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	empty, err := emptyDatabase()
 	must(t, err)
 	path := filepath.Join(t.TempDir(), "postern.db")
@@ -160,7 +162,7 @@ func (w *world) config() login.Config {
 		PublicURL: w.public, Store: w.store, Sealer: w.box, Limits: w.limits, Courier: w.outbox,
 		Sessions:  login.NewSessions(w.store, w.box, w.public, w.clock.Now),
 		Responder: responder{}, Pages: w.pages, Clock: w.clock.Now,
-		Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log: w.logger,
 	}
 }
 
