@@ -18,7 +18,7 @@ dev: ## Run the demo on http://127.0.0.1:8080/dev/app
 	go run ./cmd/postern dev
 
 .PHONY: check
-check: ## Everything: lint, vet, all tests with the race detector
+check: ## Everything: lint, vet, all tests, fuzzing
 	./check
 
 .PHONY: mutate
