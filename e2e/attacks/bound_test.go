@@ -1,19 +1,12 @@
 package attacks_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/go-jose/go-jose/v4"
+	"postern/e2e/harness"
 )
 
 const (
@@ -36,7 +29,7 @@ func exchange(token string) url.Values {
 
 // prover proves a key to whoever asks (RFC 9449).
 type prover struct {
-	signer jose.Signer
+	key harness.ProofKey
 	// said is what tenants have told of themselves.
 	said map[string]told
 }
@@ -45,44 +38,14 @@ type told struct{ issuer, nonce string }
 
 func newProver(t *testing.T) *prover {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &prover{signer: signer, said: map[string]told{}}
+	return &prover{key: harness.NewProofKey(t), said: map[string]told{}}
 }
 
 // prove makes a proof for a request to a tenant, with a token if there is one.
 func (p *prover) prove(t *testing.T, to tenant, method, path, token string) string {
 	t.Helper()
 	knows := p.told(t, to)
-	return p.sign(t, knows.issuer+path, knows.nonce, method, token)
-}
-
-func (p *prover) sign(t *testing.T, address, nonce, method, token string) string {
-	t.Helper()
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": address, "iat": time.Now().Unix(), "nonce": nonce}
-	if token != "" {
-		sum := sha256.Sum256([]byte(token))
-		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signed, err := p.signer.Sign(payload)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return text
+	return p.key.Prove(method, knows.issuer+path, knows.nonce, token)
 }
 
 // told gives a tenant's issuer, and a nonce of it that is good for two minutes
@@ -96,7 +59,7 @@ func (p *prover) told(t *testing.T, to tenant) told {
 	var described struct{ Issuer string }
 	_, body := to.do(t, attempt{method: http.MethodGet, path: "/.well-known/openid-configuration"})
 	decode(t, []byte(body), &described)
-	a, _ := to.do(t, attempt{method: http.MethodPost, path: "/token", header: map[string]string{"DPoP": p.sign(t, described.Issuer+"/token", "", http.MethodPost, "")}})
+	a, _ := to.do(t, attempt{method: http.MethodPost, path: "/token", header: map[string]string{"DPoP": p.key.Prove(http.MethodPost, described.Issuer+"/token", "", "")}})
 	if a.Header.Get("DPoP-Nonce") == "" {
 		t.Fatalf("no nonce of %s", to.base)
 	}

@@ -1,64 +1,30 @@
 package clients_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"postern/e2e/harness"
 )
 
-// keyHolder signs DPoP proofs.
+// keyHolder proves a key to one server, by the nonce that it gave.
 type keyHolder struct {
-	t      *testing.T
-	signer jose.Signer
-	nonce  string
+	key   harness.ProofKey
+	nonce string
 }
 
 func newKeyHolder(t *testing.T) *keyHolder {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &keyHolder{t: t, signer: signer}
+	return &keyHolder{key: harness.NewProofKey(t)}
 }
 
 func (h *keyHolder) prove(method, target, token string) string {
-	h.t.Helper()
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": target, "iat": time.Now().Unix(), "nonce": h.nonce}
-	if token != "" {
-		sum := sha256.Sum256([]byte(token))
-		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	signed, err := h.signer.Sign(payload)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	return text
+	return h.key.Prove(method, target, h.nonce, token)
 }
 
 // tokenFor gives a machine's token for an API, bound to a key if there is one.

@@ -2,20 +2,12 @@ package cluster_test
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
 	"path/filepath"
 	"strconv"
 	"testing"
-	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"postern/e2e/cluster"
 	"postern/e2e/harness"
@@ -34,22 +26,13 @@ func bothDatabases(t *testing.T, race func(*world)) {
 // prover is an app that proves its key (RFC 9449).
 type prover struct {
 	app
-	signer jose.Signer
-	nonce  string
+	key   harness.ProofKey
+	nonce string
 }
 
 func (w *world) prover(a app) *prover {
 	w.t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	options := (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt")
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, options)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p := &prover{app: a, signer: signer}
+	p := &prover{app: a, key: harness.NewProofKey(w.t)}
 	// Whatever is asked for, the answer brings the nonce to use.
 	answer, _, err := ask(w.t.Context(), http.MethodPost, a.issuer+"/token", url.Values{"client_id": {a.ID}, "client_secret": {a.Secret}, "grant_type": {"refresh_token"}},
 		"DPoP", p.prove(http.MethodPost, "/token", ""))
@@ -61,24 +44,7 @@ func (w *world) prover(a app) *prover {
 }
 
 func (p *prover) prove(method, path, token string) string {
-	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": p.issuer + path, "iat": time.Now().Unix(), "nonce": p.nonce}
-	if token != "" {
-		sum := sha256.Sum256([]byte(token))
-		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
-	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		panic(err)
-	}
-	signed, err := p.signer.Sign(payload)
-	if err != nil {
-		panic(err)
-	}
-	text, err := signed.CompactSerialize()
-	if err != nil {
-		panic(err)
-	}
-	return text
+	return p.key.Prove(method, p.issuer+path, p.nonce, token)
 }
 
 // send asks for tokens with a proof.
