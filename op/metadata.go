@@ -163,9 +163,9 @@ type metadata struct {
 }
 
 func metadataOf(issuer string, locales []string, fetches bool) metadata {
-	algs := algNames(idp.Algs)
+	algs := names(idp.Algs)
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost, oidc.AuthMethodPrivateKeyJWT}
-	assertions := algNames(idp.AssertionAlgs)
+	assertions := names(idp.AssertionAlgs)
 	everyone := append(slices.Clone(secret), oidc.AuthMethodNone)
 	return metadata{
 		DiscoveryConfiguration: oidc.DiscoveryConfiguration{
@@ -262,8 +262,6 @@ func (m *metadata) addCertificates(by MTLS, base string) {
 		}
 	}
 }
-
-func algNames(algs []idp.Alg) []string { return names(algs) }
 
 func names[T ~string](all []T) []string {
 	out := make([]string, 0, len(all))

@@ -85,7 +85,7 @@ func invalidToken(cause error) *refusal {
 }
 
 // dpopChallenge says by what proofs may be signed (RFC 9449 §7.1).
-var dpopChallenge = `DPoP algs="` + strings.Join(algNames(idp.AssertionAlgs), " ") + `"`
+var dpopChallenge = `DPoP algs="` + strings.Join(names(idp.AssertionAlgs), " ") + `"`
 
 // challenged makes what is wrong with a proof what a protected resource says of
 // it (RFC 9449 §7.1, §9).

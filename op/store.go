@@ -40,7 +40,8 @@ type Store interface {
 	// answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
 	// (also revoked grants, and tokens that nobody issued), ErrMismatch (another
 	// client's), ErrExpired, ErrUsed: an older token that was issued, which has
-	// revoked the grant and appended the audit event. r.Once is noted with what succeeds; ErrReplayed if it was before.
+	// revoked the grant and appended the audit event. r.Once is noted with what
+	// succeeds; ErrReplayed if it was before.
 	RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error)
 	// FindGrant gives a grant and its user if its tokens count at now: neither
 	// revoked nor expired, the user not disabled, and the session alive unless the

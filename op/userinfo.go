@@ -50,7 +50,8 @@ func (p *Provider) userinfo(w http.ResponseWriter, r *http.Request) error {
 }
 
 // signUserinfo makes the answer a JWT for clients that registered for one
-// (OpenID Connect Core §5.3.2), encrypted where they registered for that, too. Its type keeps it from passing for an ID token.
+// (OpenID Connect Core §5.3.2), encrypted where they registered for that, too. Its
+// type keeps it from passing for an ID token.
 func (p *Provider) signUserinfo(ctx context.Context, c idp.Client, held *heldResponse) error {
 	var claims map[string]any
 	if err := json.Unmarshal(held.body.Bytes(), &claims); err != nil {

@@ -32,8 +32,8 @@ func (a *rotating) into() []any {
 // answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
 // (also revoked grants, and tokens that nobody issued), ErrMismatch (another
 // client's, or bound to another key), ErrExpired, ErrUsed: an older token that
-// was issued, which has revoked the grant and appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
-// it was before.
+// was issued, which has revoked the grant and appended the audit event. r.Once is
+// noted with what succeeds; ErrReplayed if it was before.
 //
 // All three are one UPDATE, decided on the newest row: of two that present the
 // current token at once, the second finds it to be the previous one, and gets

@@ -10,8 +10,8 @@ import (
 // answers the previous one again within idp.RefreshGrace. idp.ErrNotFound
 // (also revoked grants, and tokens that nobody issued), ErrMismatch (another
 // client's, or bound to another key), ErrExpired, ErrUsed: an older token that
-// was issued, which has revoked the grant and appended the audit event. r.Once is noted with what succeeds; ErrReplayed if
-// it was before.
+// was issued, which has revoked the grant and appended the audit event. r.Once is
+// noted with what succeeds; ErrReplayed if it was before.
 func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
 	var done idp.Rotated
 	err := s.change(ctx, func(ctx context.Context, q *statements) error {
