@@ -17,7 +17,7 @@ import (
 // browser is a person's browser: cookies kept, redirects not followed.
 type browser struct {
 	w      *world
-	t      *testing.T
+	t      testing.TB
 	jar    *cookiejar.Jar
 	origin string
 	peer   string
@@ -156,18 +156,18 @@ func (b *browser) signIn(t idp.Tenant, req idp.AuthRequest, address string) page
 	return b.submit(b.get(b.w.send()), "/auth/verify", nil)
 }
 
-func readPage(t *testing.T, res *http.Response) page {
-	t.Helper()
+func readPage(tb testing.TB, res *http.Response) page {
+	tb.Helper()
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	must(t, err)
+	must(tb, err)
 	p := page{
 		status: res.StatusCode, header: res.Header, body: string(body),
 		location: res.Header.Get("Location"), texts: map[string]string{},
 	}
 	if strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") {
 		doc, err := html.Parse(strings.NewReader(p.body))
-		must(t, err)
+		must(tb, err)
 		p.read(doc, nil)
 	}
 	return p
@@ -226,22 +226,22 @@ func textOf(n *html.Node) string {
 	return text.String()
 }
 
-func (p page) want(t *testing.T, status int) {
-	t.Helper()
+func (p page) want(tb testing.TB, status int) {
+	tb.Helper()
 	if p.status != status {
-		t.Fatalf("status %d, want %d\n%s", p.status, status, p.body)
+		tb.Fatalf("status %d, want %d\n%s", p.status, status, p.body)
 	}
 }
 
 // form finds the form that posts to a page.
-func (p page) form(t *testing.T, action string) form {
-	t.Helper()
+func (p page) form(tb testing.TB, action string) form {
+	tb.Helper()
 	for _, f := range p.forms {
 		if strings.HasSuffix(f.action, action) && strings.EqualFold(f.method, "post") {
 			return f
 		}
 	}
-	t.Fatalf("no form posts to %s; status %d\n%s", action, p.status, p.body)
+	tb.Fatalf("no form posts to %s; status %d\n%s", action, p.status, p.body)
 	return form{}
 }
 
@@ -255,17 +255,17 @@ func (p page) hasForm(action string) bool {
 }
 
 // answered gives what a redirect brought to the client.
-func (p page) answered(t *testing.T, client idp.ClientID) url.Values {
-	t.Helper()
-	p.want(t, http.StatusSeeOther)
+func (p page) answered(tb testing.TB, client idp.ClientID) url.Values {
+	tb.Helper()
+	p.want(tb, http.StatusSeeOther)
 	target, query, _ := strings.Cut(p.location, "?")
 	if target != callback(client) {
-		t.Fatalf("went to %q, not to the client", p.location)
+		tb.Fatalf("went to %q, not to the client", p.location)
 	}
 	values, err := url.ParseQuery(query)
-	must(t, err)
+	must(tb, err)
 	if values.Get("state") != "st4te" {
-		t.Errorf("state %q did not come back", values.Get("state"))
+		tb.Errorf("state %q did not come back", values.Get("state"))
 	}
 	return values
 }

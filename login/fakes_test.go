@@ -104,12 +104,12 @@ func (o *outbox) Wake(ref idp.MailRef) {
 	o.refs = append(o.refs, ref)
 }
 
-func (o *outbox) take(t *testing.T) idp.MailRef {
-	t.Helper()
+func (o *outbox) take(tb testing.TB) idp.MailRef {
+	tb.Helper()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.refs) == 0 {
-		t.Fatal("no mail was asked for")
+		tb.Fatal("no mail was asked for")
 	}
 	ref := o.refs[0]
 	o.refs = o.refs[1:]

@@ -48,7 +48,7 @@ func (c *clock) advance(d time.Duration) {
 
 // world is an instance with two tenants, acme and zeta, and the same apps in each.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	public  string
 	clock   *clock
 	db      *sqlite.Store
@@ -64,32 +64,32 @@ type world struct {
 	zeta    idp.Tenant
 }
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	return newWorldAt(t, public)
+func newWorld(tb testing.TB) *world {
+	tb.Helper()
+	return newWorldAt(tb, public)
 }
 
-func newWorldAt(t *testing.T, publicURL string) *world {
-	t.Helper()
+func newWorldAt(tb testing.TB, publicURL string) *world {
+	tb.Helper()
 	w := &world{
-		t: t, public: publicURL, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
+		t: tb, public: publicURL, clock: &clock{now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)},
 		limits: new(limits), outbox: new(outbox), log: new(bytes.Buffer),
 	}
 	w.logger = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	empty, err := emptyDatabase()
-	must(t, err)
-	path := filepath.Join(t.TempDir(), "postern.db")
-	must(t, os.WriteFile(path, empty, 0o600))
-	w.db, err = sqlite.Open(t.Context(), sqlite.Config{Path: path})
-	must(t, err)
-	t.Cleanup(func() { must(t, w.db.Close()) })
+	must(tb, err)
+	path := filepath.Join(tb.TempDir(), "postern.db")
+	must(tb, os.WriteFile(path, empty, 0o600))
+	w.db, err = sqlite.Open(tb.Context(), sqlite.Config{Path: path})
+	must(tb, err)
+	tb.Cleanup(func() { must(tb, w.db.Close()) })
 	w.store = &spy{Store: w.db}
 	secret := idp.NewSecret()
 	master, err := keys.ParseMaster(base64.StdEncoding.EncodeToString(secret.Bytes()))
-	must(t, err)
+	must(tb, err)
 	w.box = keys.NewBox(master)
 	w.pages, err = allPages()
-	must(t, err)
+	must(tb, err)
 	w.acme, w.zeta = w.tenant("acme"), w.tenant("zeta")
 	w.handler = w.route(w.newHandler())
 	return w
@@ -112,10 +112,10 @@ var (
 	})
 )
 
-func must(t *testing.T, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -261,10 +261,10 @@ func (w *world) finish(m idp.ClaimedMail, state idp.OutboxState) {
 }
 
 // tokenOf gives the token in a link's path.
-func tokenOf(t *testing.T, link string) string {
-	t.Helper()
+func tokenOf(tb testing.TB, link string) string {
+	tb.Helper()
 	u, err := url.Parse(link)
-	must(t, err)
+	must(tb, err)
 	return u.Query().Get("token")
 }
 
