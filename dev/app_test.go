@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -304,6 +305,20 @@ func TestEveryPageHasTheHeaders(t *testing.T) {
 			t.Errorf("%s: status %d", path, w.Code)
 		}
 		checkHeaders(t, w.Header())
+	}
+}
+
+// A browser that finds no icon asks for one that is not there, and says so.
+func TestWhatPagesNameIsThere(t *testing.T) {
+	f := setUp(t)
+	page := f.do(http.MethodGet, "/dev/app").Body.String()
+	if !strings.Contains(page, `<link rel="icon"`) {
+		t.Error("the page has no icon")
+	}
+	for _, asset := range regexp.MustCompile(`"(/dev/assets/[^"]+)"`).FindAllStringSubmatch(page, -1) {
+		if w := f.do(http.MethodGet, asset[1]); w.Code != http.StatusOK || w.Header().Get("Content-Type") == "" {
+			t.Errorf("%s: %d %q", asset[1], w.Code, w.Header().Get("Content-Type"))
+		}
 	}
 }
 

@@ -98,7 +98,7 @@ func (p *Pages) wrongMethod(_ http.ResponseWriter, r *http.Request) error {
 	return refusalError{http.StatusMethodNotAllowed, "That is not how this page is asked", "It does not take " + clip(r.Method) + ".", nil}
 }
 
-var assetTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+var assetTypes = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 func (p *Pages) asset(w http.ResponseWriter, r *http.Request) error {
 	name := chi.URLParam(r, "name")
