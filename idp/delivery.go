@@ -39,7 +39,9 @@ const (
 // the first attempt to be made again has been made by then.
 const delayedAfter = 10 * time.Second
 
-// Delivery tells how the mail fares at a time. Tell it only where the tenant's
+// Delivery tells how the mail fares at a time. While the first attempt hands it
+// over there is nothing to tell: if its process has ended, nobody tries it again,
+// and it is a while until that is known. Tell it only where the tenant's
 // policy mails everyone: elsewhere it says who has an account.
 func (e OutboxEntry) Delivery(now time.Time) Delivery {
 	switch {
@@ -47,6 +49,8 @@ func (e OutboxEntry) Delivery(now time.Time) Delivery {
 		return DeliveryRefused
 	case e.State == OutboxFailed:
 		return DeliveryFailed
+	case e.State == OutboxSending && e.Attempt <= 1:
+		return DeliveryUntold
 	case e.ID == "" || e.Withheld || e.State.Ends() || now.Before(e.CreatedAt.Add(delayedAfter)):
 		return DeliveryUntold
 	default:

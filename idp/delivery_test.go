@@ -13,17 +13,20 @@ func TestWhatIsToldOfAMail(t *testing.T) {
 	entry := func(state idp.OutboxState, withheld bool) idp.OutboxEntry {
 		return idp.OutboxEntry{ID: "mail", State: state, Withheld: withheld, CreatedAt: asked}
 	}
+	again := entry(idp.OutboxSending, false)
+	again.Attempt = 2
 	for name, c := range map[string]struct {
 		entry idp.OutboxEntry
 		after time.Duration
 		want  idp.Delivery
 	}{
-		"there is none":                     {idp.OutboxEntry{}, time.Hour, idp.DeliveryUntold},
-		"just asked for":                    {entry(idp.OutboxQueued, false), 9 * time.Second, idp.DeliveryUntold},
-		"being sent":                        {entry(idp.OutboxSending, false), 9 * time.Second, idp.DeliveryUntold},
-		"queued for long":                   {entry(idp.OutboxQueued, false), 10 * time.Second, idp.DeliveryDelayed},
-		"claimed for long":                  {entry(idp.OutboxClaimed, false), 10 * time.Second, idp.DeliveryDelayed},
-		"a server that takes long":          {entry(idp.OutboxSending, false), 10 * time.Second, idp.DeliveryDelayed},
+		"there is none":    {idp.OutboxEntry{}, time.Hour, idp.DeliveryUntold},
+		"just asked for":   {entry(idp.OutboxQueued, false), 9 * time.Second, idp.DeliveryUntold},
+		"being sent":       {entry(idp.OutboxSending, false), 9 * time.Second, idp.DeliveryUntold},
+		"queued for long":  {entry(idp.OutboxQueued, false), 10 * time.Second, idp.DeliveryDelayed},
+		"claimed for long": {entry(idp.OutboxClaimed, false), 10 * time.Second, idp.DeliveryDelayed},
+		"a server that takes long, or a process that died": {entry(idp.OutboxSending, false), 10 * time.Second, idp.DeliveryUntold},
+		"being tried again":                 {again, 10 * time.Second, idp.DeliveryDelayed},
 		"sent":                              {entry(idp.OutboxSent, false), time.Minute, idp.DeliveryUntold},
 		"nobody knows whether it was taken": {entry(idp.OutboxUnknown, false), time.Minute, idp.DeliveryUntold},
 		"dropped by policy":                 {entry(idp.OutboxDropped, false), time.Minute, idp.DeliveryUntold},

@@ -110,13 +110,20 @@ func (o *outbox) Suppress(_ context.Context, s idp.Suppression) error {
 	return err
 }
 
-func (o *outbox) DueMails(_ context.Context, now time.Time, _ int) ([]idp.MailRef, error) {
+func (o *outbox) DueMails(_ context.Context, now time.Time, _ int) (due, lapsed []idp.MailRef, err error) {
 	leave, err := o.enter("DueMails", "")
 	defer leave()
-	if err != nil || !o.due(now) {
-		return nil, err
+	switch e := &o.claimed.Entry; {
+	case err != nil:
+		return nil, nil, err
+	case e.State == idp.OutboxSending && !now.Before(o.lease):
+		e.State = idp.OutboxUnknown
+		return nil, []idp.MailRef{ref}, nil
+	case o.due(now):
+		return []idp.MailRef{ref}, nil, nil
+	default:
+		return nil, nil, nil
 	}
-	return []idp.MailRef{ref}, nil
 }
 
 func (o *outbox) state() idp.OutboxState {

@@ -25,7 +25,7 @@ type Store interface {
 	// long as it says.
 	Suppress(ctx context.Context, s idp.Suppression) error
 	// DueMails finds entries that ClaimMail would give, oldest first. It also
-	// moves entries that were being sent under a lapsed lease to unknown: their
-	// data may have left, so they are not sent again.
-	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
+	// moves entries that were being sent under a lapsed lease to unknown, and gives
+	// those that it moved: their data may have left, so they are not sent again.
+	DueMails(ctx context.Context, now time.Time, most int) (due, lapsed []idp.MailRef, err error)
 }

@@ -178,14 +178,17 @@ func (w *Worker) sweepOnce(ctx context.Context) {
 	if room <= cap(w.wakes)/2 {
 		return // there is work enough, and most of it is what a sweep would find
 	}
-	refs, err := w.Store.DueMails(ctx, w.Clock(), room)
+	due, lapsed, err := w.Store.DueMails(ctx, w.Clock(), room)
+	for _, ref := range lapsed {
+		w.Log.ErrorContext(ctx, "mail not known to be sent: who was sending it has ended", "tenant_id", ref.TenantID, "outbox_id", ref.ID)
+	}
 	if err != nil {
 		if !errors.Is(err, context.Canceled) {
 			w.Log.ErrorContext(ctx, "outbox sweep failed", "error", err)
 		}
 		return
 	}
-	for _, ref := range refs {
+	for _, ref := range due {
 		w.Wake(ref)
 	}
 }

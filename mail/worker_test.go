@@ -383,6 +383,22 @@ func TestTheSweepSurvivesAStoreThatFails(t *testing.T) {
 	})
 }
 
+// Whose process ended within the sending is told of once, by whoever finds it.
+func TestAMailThatNobodyIsSendingAnyMoreIsToldOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t, always(nil))
+		d.store.claimed.Entry.State, d.store.claimed.Entry.Attempt = idp.OutboxSending, 1
+		d.store.lease = time.Now().Add(5 * time.Second)
+		d.run(t, 30*time.Second)
+		if state := d.store.state(); state != idp.OutboxUnknown || len(d.hand.messages) != 0 {
+			t.Errorf("%s, sent %d times", state, len(d.hand.messages))
+		}
+		if log := d.log.String(); strings.Count(log, "mail not known to be sent") != 1 || !strings.Contains(log, string(ref.ID)) {
+			t.Errorf("the log has\n%s", log)
+		}
+	})
+}
+
 func TestWakingNeverWaits(t *testing.T) {
 	d := newDesk(t, always(nil), func(c *mail.Config) { c.Queue = 2 })
 	for range 100 { // nobody runs

@@ -138,7 +138,7 @@ type Outbox interface {
 	ClaimMail(ctx context.Context, ref idp.MailRef, lease time.Duration, now time.Time) (idp.ClaimedMail, error)
 	BeginSending(ctx context.Context, id idp.OutboxID, attempt int, link idp.Link, lease time.Duration) error
 	FinishMails(ctx context.Context, t idp.TenantID, results []idp.MailResult) (written int, err error)
-	DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error)
+	DueMails(ctx context.Context, now time.Time, most int) (due, lapsed []idp.MailRef, err error)
 }
 
 // MailSetups are how tenants send mail, sealed, and where it is not sent to.

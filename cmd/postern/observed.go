@@ -52,6 +52,15 @@ func (s countedStore) FinishMails(ctx context.Context, t idp.TenantID, results [
 	return written, err
 }
 
+// DueMails implements storage.Store.
+func (s countedStore) DueMails(ctx context.Context, now time.Time, most int) (due, lapsed []idp.MailRef, err error) {
+	due, lapsed, err = s.Store.DueMails(ctx, now, most)
+	for range lapsed {
+		s.metrics.Mail(observe.MailUnknown)
+	}
+	return due, lapsed, err
+}
+
 var mailOutcome = map[idp.OutboxState]string{
 	idp.OutboxSent: observe.MailSent, idp.OutboxRefused: observe.MailRefused, idp.OutboxFailed: observe.MailFailed, idp.OutboxUnknown: observe.MailUnknown,
 	idp.OutboxDropped: observe.MailDropped, idp.OutboxQueued: observe.MailRetried,

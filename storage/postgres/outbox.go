@@ -117,15 +117,14 @@ func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.M
 const lapsedAtOnce = 200
 
 // DueMails finds entries that ClaimMail would give, oldest first. It also
-// moves entries that were being sent under a lapsed lease to unknown: their
-// data may have left, so they are not sent again.
-func (s *Store) DueMails(ctx context.Context, now time.Time, most int) (due []idp.MailRef, err error) {
+// moves entries that were being sent under a lapsed lease to unknown, and gives
+// those that it moved: their data may have left, so they are not sent again.
+func (s *Store) DueMails(ctx context.Context, now time.Time, most int) (due, lapsed []idp.MailRef, err error) {
 	const lapsedQuery = `SELECT tenant_id, outbox_id FROM outbox
 		WHERE NOT done AND state = 'sending' AND lease <= $1 ORDER BY due LIMIT $2`
 	const dueQuery = `SELECT tenant_id, outbox_id FROM outbox
 		WHERE NOT done AND due <= $1 AND expires > $1 AND (state = 'queued' OR (state = 'claimed' AND lease <= $1))
 		ORDER BY due LIMIT $2`
-	var lapsed []idp.MailRef
 	err = s.try(ctx, func(ctx context.Context) (err error) {
 		var both pgx.Batch
 		both.Queue(lapsedQuery, instant(now), lapsedAtOnce)
@@ -139,9 +138,10 @@ func (s *Store) DueMails(ctx context.Context, now time.Time, most int) (due []id
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return due, s.giveUpSending(ctx, lapsed, now)
+	lapsed, err = s.giveUpSending(ctx, lapsed, now)
+	return due, lapsed, err
 }
 
 func mailRefs(results pgx.BatchResults) ([]idp.MailRef, error) {
@@ -156,14 +156,19 @@ func mailRefs(results pgx.BatchResults) ([]idp.MailRef, error) {
 }
 
 // giveUpSending goes by each entry's key, for the entries are of many tenants,
-// which may be on many machines. There are as many as processes died sending.
-func (s *Store) giveUpSending(ctx context.Context, lapsed []idp.MailRef, now time.Time) error {
+// which may be on many machines. There are as many as processes died sending. It
+// gives those that no other process gave up first.
+func (s *Store) giveUpSending(ctx context.Context, lapsed []idp.MailRef, now time.Time) (mine []idp.MailRef, err error) {
 	const update = `UPDATE outbox SET state = 'unknown', done = true, lease = NULL, finished_at = $3
 		WHERE tenant_id = $1 AND outbox_id = $2 AND state = 'sending' AND lease <= $3`
 	for _, ref := range lapsed {
-		if _, err := s.exec(ctx, update, named(ref.TenantID), named(ref.ID), instant(now)); err != nil {
-			return err
+		rows, err := s.exec(ctx, update, named(ref.TenantID), named(ref.ID), instant(now))
+		if err != nil {
+			return mine, err
+		}
+		if rows == 1 {
+			mine = append(mine, ref)
 		}
 	}
-	return nil
+	return mine, nil
 }

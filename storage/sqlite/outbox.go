@@ -125,30 +125,33 @@ func (s *Store) FinishMails(ctx context.Context, t idp.TenantID, results []idp.M
 }
 
 // DueMails finds entries that ClaimMail would give, oldest first. It also
-// moves entries that were being sent under a lapsed lease to unknown: their
-// data may have left, so they are not sent again.
-func (s *Store) DueMails(ctx context.Context, now time.Time, most int) ([]idp.MailRef, error) {
-	if err := s.giveUpSending(ctx, now); err != nil {
-		return nil, err
+// moves entries that were being sent under a lapsed lease to unknown, and gives
+// those that it moved: their data may have left, so they are not sent again.
+func (s *Store) DueMails(ctx context.Context, now time.Time, most int) (due, lapsed []idp.MailRef, err error) {
+	if lapsed, err = s.giveUpSending(ctx, now); err != nil {
+		return nil, nil, err
 	}
 	const query = `SELECT tenant_id, outbox_id FROM outbox WHERE ` + claimable + ` ORDER BY due LIMIT ?`
 	at := micros(now)
-	return list(ctx, s.read, scanMailRef, query, at, at, at, most)
+	due, err = list(ctx, s.read, scanMailRef, query, at, at, at, most)
+	return due, lapsed, err
 }
 
 // giveUpSending asks a reader first: most often there is nothing to write.
-func (s *Store) giveUpSending(ctx context.Context, now time.Time) error {
-	const lapsed = `done = 0 AND state = 'sending' AND lease <= ?`
-	const query = `SELECT EXISTS (SELECT 1 FROM outbox WHERE ` + lapsed + `)`
-	const update = `UPDATE outbox SET state = 'unknown', done = 1, lease = NULL, finished_at = ? WHERE ` + lapsed
+func (s *Store) giveUpSending(ctx context.Context, now time.Time) (lapsed []idp.MailRef, err error) {
+	const over = `done = 0 AND state = 'sending' AND lease <= ?`
+	const query = `SELECT EXISTS (SELECT 1 FROM outbox WHERE ` + over + `)`
+	const update = `UPDATE outbox SET state = 'unknown', done = 1, lease = NULL, finished_at = ? WHERE ` + over + `
+		RETURNING tenant_id, outbox_id`
 	var some bool
 	if err := s.read.row(ctx, query, micros(now)).Scan(&some); err != nil || !some {
-		return err
+		return nil, err
 	}
-	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		_, err := q.exec(ctx, update, micros(now), micros(now))
+	err = s.change(ctx, func(ctx context.Context, q *statements) (err error) {
+		lapsed, err = list(ctx, q, scanMailRef, update, micros(now), micros(now))
 		return err
 	})
+	return lapsed, err
 }
 
 func scanMailRef(row scanner) (ref idp.MailRef, err error) {

@@ -103,7 +103,7 @@ func dueInOrder(w *world) {
 	}
 	w.same(ids, w.a.dueAt(w.now.Add(time.Minute)), "due")
 	w.same(ids[:2], w.a.dueAt(w.now.Add(time.Second)), "due a second on")
-	got, err := w.store.DueMails(w.ctx, w.now.Add(time.Minute), 1)
+	got, _, err := w.store.DueMails(w.ctx, w.now.Add(time.Minute), 1)
 	w.ok(err, "due")
 	w.same([]idp.MailRef{{TenantID: w.a.id, ID: ids[0]}}, got, "the oldest")
 }

@@ -1,7 +1,9 @@
 package storagetest
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"postern/idp"
@@ -57,6 +59,16 @@ var sendingCases = cases{
 		w.same(0, len(w.a.dueAt(w.now.Add(lease))), "due after it")
 		w.is(idp.ErrUsed, w.finish(l.mail, 1, idp.OutboxSent, time.Time{}), "finish")
 		claimIs(w, l.mail, w.now.Add(2*lease), idp.ErrNotFound)
+	},
+	"of what is given up, one process tells": func(w *world) {
+		l, link := claimed(w)
+		w.ok(w.store.BeginSending(w.ctx, l.mail.ID, 1, link, lease), "begin")
+		told, errs := race(func(int) ([]idp.MailRef, error) {
+			_, lapsed, err := w.store.DueMails(w.ctx, w.now.Add(lease), 1000)
+			return lapsed, err
+		})
+		w.ok(errors.Join(errs...), "sweeps")
+		w.same([]idp.MailRef{l.mail}, slices.Concat(told...), "given up")
 	},
 	"a worker that is late but not given up may say how it ended": func(w *world) {
 		l, link := claimed(w)

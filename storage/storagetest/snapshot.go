@@ -63,7 +63,7 @@ func (s *side) snapshot() snapshot {
 // dueAt gives the side's mails that are due.
 func (s *side) dueAt(now time.Time) []idp.OutboxID {
 	s.w.t.Helper()
-	refs, err := s.w.store.DueMails(s.w.ctx, now, 1000)
+	refs, _, err := s.w.store.DueMails(s.w.ctx, now, 1000)
 	s.w.ok(err, "due mails")
 	var ids []idp.OutboxID
 	for _, ref := range refs {
