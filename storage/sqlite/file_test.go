@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"postern/idp"
 	"postern/storage/sqlite"
@@ -84,4 +85,15 @@ func openErr(t *testing.T, path string) error {
 		_ = store.Close()
 	}
 	return err
+}
+
+// A new file is turned to WAL by whoever opens it first. Where two do that at
+// once, SQLite refuses one there and then, and does not wait as it does elsewhere.
+func TestAFileThatAnotherProcessIsMakingIsWaitedFor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "postern.db")
+	release := lock(t, path)
+	time.AfterFunc(300*time.Millisecond, release)
+	if err := sqlite.Migrate(t.Context(), sqlite.Config{Path: path}); err != nil {
+		t.Error(err)
+	}
 }

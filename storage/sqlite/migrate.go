@@ -25,7 +25,7 @@ func migrate(ctx context.Context, c Config) (err error) {
 	if err := create(c.Path); err != nil {
 		return err
 	}
-	db, err := c.writePool()
+	db, err := c.writePool(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -39,9 +40,9 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	} else if err != nil {
 		return nil, c.mend(err)
 	}
-	writes, err := c.writePool()
+	writes, err := c.writePool(ctx)
 	if err != nil {
-		return nil, err
+		return nil, c.mend(err)
 	}
 	if err := checkSchema(ctx, writes); err != nil {
 		return nil, errors.Join(c.mend(err), writes.Close())
@@ -71,15 +72,42 @@ func (s *Store) Close() error {
 	return err
 }
 
-func (c Config) writePool() (*sql.DB, error) {
+func (c Config) writePool(ctx context.Context) (*sql.DB, error) {
 	// FULL makes each commit durable; NORMAL could forget, on power loss, that a link was used.
 	db, err := sql.Open("sqlite", c.dsn("rw", "journal_mode(WAL)", "synchronous(FULL)"))
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db.SetMaxOpenConns(1)
+	if err := c.connect(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
 	return db, nil
 }
+
+// connectPause is between tries to connect.
+const connectPause = 20 * time.Millisecond
+
+// connect makes a pool's first connection. It turns a new file to WAL, and while
+// another process writes to that file SQLite refuses this there and then, whatever
+// the busy timeout: so it is tried again for as long as the timeout says.
+func (c Config) connect(ctx context.Context, db *sql.DB) error {
+	waiting, enough := context.WithTimeout(ctx, c.busyTimeout())
+	defer enough()
+	for {
+		err := db.PingContext(ctx)
+		if !busy(err) {
+			return err
+		}
+		select {
+		case <-waiting.Done():
+			return err
+		case <-time.After(connectPause):
+		}
+	}
+}
+
+func (c Config) busyTimeout() time.Duration { return cmp.Or(c.BusyTimeout, DefaultBusyTimeout) }
 
 func (c Config) readPool() (*sql.DB, error) {
 	db, err := sql.Open("sqlite", c.dsn("ro", "query_only(1)"))
@@ -94,12 +122,8 @@ func (c Config) readPool() (*sql.DB, error) {
 
 // dsn writes the path as a URI, so that no character in it means something else.
 func (c Config) dsn(mode string, pragmas ...string) string {
-	wait := c.BusyTimeout
-	if wait == 0 {
-		wait = DefaultBusyTimeout
-	}
 	options := url.Values{"mode": {mode}, "_txlock": {"immediate"}}
-	options.Add("_pragma", "busy_timeout("+strconv.FormatInt(wait.Milliseconds(), 10)+")")
+	options.Add("_pragma", "busy_timeout("+strconv.FormatInt(c.busyTimeout().Milliseconds(), 10)+")")
 	options.Add("_pragma", "foreign_keys(0)")
 	for _, pragma := range pragmas {
 		options.Add("_pragma", pragma)
