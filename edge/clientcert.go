@@ -26,9 +26,8 @@ type ClientCertificates struct {
 // Read puts the certificate into the context: of our own TLS, or from a proxy.
 func (c ClientCertificates) Read(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if cert := c.of(r); cert != nil {
-			r = r.WithContext(context.WithValue(r.Context(), certificateKey{}, cert))
-		}
+		rec, r := recorded(r)
+		rec.certificate = c.of(r)
 		next.ServeHTTP(w, r)
 	})
 }
@@ -48,12 +47,12 @@ func (c ClientCertificates) of(r *http.Request) *x509.Certificate {
 	return cert
 }
 
-type certificateKey struct{}
-
 // ClientCertificate gives the certificate that came with a request, or nil.
 func ClientCertificate(ctx context.Context) *x509.Certificate {
-	cert, _ := ctx.Value(certificateKey{}).(*x509.Certificate)
-	return cert
+	if rec := recordOf(ctx); rec != nil {
+		return rec.certificate
+	}
+	return nil
 }
 
 // parseCertificate reads a certificate as proxies write them: RFC 9440 (Envoy,

@@ -11,27 +11,22 @@ import (
 	"net/netip"
 )
 
-// arrival is how a request came: from whom, and to which host.
-type arrival struct {
-	client netip.Addr
-	host   string
-}
-
-type arrivalKey struct{}
-
-func arrivalOf(ctx context.Context) arrival {
-	a, _ := ctx.Value(arrivalKey{}).(arrival)
-	return a
-}
-
 // ClientIP is the network address of who sent the request: the peer, or the
 // rightmost untrusted hop where the peer is a trusted proxy. IPv6-mapped
 // addresses are unmapped.
-func ClientIP(ctx context.Context) netip.Addr { return arrivalOf(ctx).client }
+func ClientIP(ctx context.Context) netip.Addr {
+	if rec := recordOf(ctx); rec != nil {
+		return rec.client
+	}
+	return netip.Addr{}
+}
 
-func hostOf(ctx context.Context) string { return arrivalOf(ctx).host }
-
-type requestKey struct{}
+func hostOf(ctx context.Context) string {
+	if rec := recordOf(ctx); rec != nil {
+		return rec.host
+	}
+	return ""
+}
 
 // RequestID names the request in the log and on error pages.
 func RequestID(ctx context.Context) string {

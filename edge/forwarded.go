@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -11,21 +10,21 @@ import (
 type Proxies []netip.Prefix
 
 // Resolve finds out who sent the request and to which host, and puts both into
-// the context. Headers count only while the hop that sent them is trusted: the
+// its record. Headers count only while the hop that sent them is trusted: the
 // client is the rightmost address of X-Forwarded-For that is not a proxy of
 // ours, so whatever a client wrote further left changes nothing.
 func (p Proxies) Resolve(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		rec, r := recorded(r)
 		peer := peerOf(r)
-		client, host := peer, r.Host
+		rec.client, rec.host = peer, r.Host
 		if p.trust(peer) {
-			client = p.client(peer, r.Header.Values("X-Forwarded-For"))
+			rec.client = p.client(peer, r.Header.Values("X-Forwarded-For"))
 			if forwarded := lastValue(r.Header.Values("X-Forwarded-Host")); forwarded != "" {
-				host = forwarded
+				rec.host = forwarded
 			}
 		}
-		ctx := context.WithValue(r.Context(), arrivalKey{}, arrival{client, host})
-		next.ServeHTTP(w, r.WithContext(ctx))
+		next.ServeHTTP(w, r)
 	})
 }
 

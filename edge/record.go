@@ -2,26 +2,44 @@ package edge
 
 import (
 	"context"
+	"crypto/x509"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"time"
 
 	"postern/templates"
 )
 
-// record is what the access log will say of a request.
+// record is what the edge knows of a request. Each middleware writes its part
+// into the one record before it passes the request on; after that it is read.
 type record struct {
-	id      string
-	tenant  string
-	status  int
-	written bool
+	id          string
+	tenant      string
+	client      netip.Addr        // who sent the request
+	host        string            // to which host
+	certificate *x509.Certificate // nil for none
+	status      int
+	written     bool
 }
 
+type recordKey struct{}
+
 func recordOf(ctx context.Context) *record {
-	rec, _ := ctx.Value(requestKey{}).(*record)
+	rec, _ := ctx.Value(recordKey{}).(*record)
 	return rec
+}
+
+// recorded gives the request's record and the request that bears it: the one
+// that was asked for if it has a record already.
+func recorded(r *http.Request) (*record, *http.Request) {
+	if rec := recordOf(r.Context()); rec != nil {
+		return rec, r
+	}
+	rec := &record{status: http.StatusOK}
+	return rec, r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
 }
 
 // Recorder names each request, logs it once it is answered, and turns a panic
@@ -39,9 +57,9 @@ type Recorder struct {
 func (rc *Recorder) Record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := rc.Clock()
-		rec := &record{id: newRequestID(), status: http.StatusOK}
-		ctx := context.WithValue(r.Context(), requestKey{}, rec)
-		r = r.WithContext(ctx)
+		rec, r := recorded(r)
+		rec.id = newRequestID()
+		ctx := r.Context()
 		sw := &statusWriter{ResponseWriter: w, rec: rec}
 		w.Header().Set("X-Request-Id", rec.id)
 		defer func() {

@@ -46,7 +46,17 @@ func (a *app) issuer(r chi.Router) {
 	a.provider.Routes(r)
 }
 
-func capBody(next http.Handler) http.Handler { return http.MaxBytesHandler(next, maxBody) }
+// capBody bounds what is read of a request, where there is anything to read.
+func capBody(next http.Handler) http.Handler {
+	capped := http.MaxBytesHandler(next, maxBody)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Body == http.NoBody {
+			next.ServeHTTP(w, r)
+			return
+		}
+		capped.ServeHTTP(w, r)
+	})
+}
 
 // healthz tells that the process runs, and nothing of what it depends on.
 func (a *app) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
