@@ -1,58 +1,15 @@
 package op
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
 
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 
 	"postern/idp"
 )
-
-// document is a published JSON document with its entity tag.
-type document struct {
-	body []byte
-	etag string
-}
-
-func newDocument(body []byte) document {
-	sum := sha256.Sum256(body)
-	return document{body: body, etag: `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`}
-}
-
-// write answers with the document, or with 304 where the reader has it.
-func (d document) write(w http.ResponseWriter, r *http.Request) {
-	header := w.Header()
-	header.Set("Cache-Control", "public, max-age=300")
-	header.Set("ETag", d.etag)
-	header.Set("X-Content-Type-Options", "nosniff")
-	if has := r.Header.Get("If-None-Match"); has != "" {
-		tags := strings.Split(has, ",")
-		if slices.ContainsFunc(tags, func(tag string) bool {
-			tag = strings.TrimPrefix(strings.TrimSpace(tag), "W/")
-			return tag == d.etag || tag == "*"
-		}) {
-			w.WriteHeader(http.StatusNotModified)
-			return
-		}
-	}
-	header.Set("Content-Type", "application/json")
-	header.Set("Content-Length", strconv.Itoa(len(d.body)))
-	w.WriteHeader(http.StatusOK)
-	if r.Method != http.MethodHead {
-		w.Write(d.body) //nolint:errcheck // who asked is gone
-	}
-}
-
-// maxDocuments bounds how many tenants' metadata are kept ready.
-const maxDocuments = 4096
 
 // described is what metadata depend on.
 type described struct {
@@ -65,18 +22,6 @@ type described struct {
 	alias     string // base of the endpoints where certificates are asked for
 }
 
-// key names what differs between tenants.
-func (d described) key() string {
-	key := d.issuer
-	if d.registers {
-		key = "+" + key
-	}
-	if d.documents {
-		key = "@" + key
-	}
-	return key
-}
-
 func (d described) metadata() metadata {
 	m := metadataOf(d.issuer, d.locales, d.fetches)
 	m.addCertificates(d.mtls, d.alias)
@@ -85,39 +30,6 @@ func (d described) metadata() metadata {
 		m.RegistrationEndpoint = d.issuer + pathRegister
 	}
 	return m
-}
-
-// documents are metadata by issuer.
-type documents struct {
-	mu    sync.RWMutex
-	ready map[string]document
-}
-
-func (d *documents) of(about described) (document, error) {
-	d.mu.RLock()
-	doc, ok := d.ready[about.key()]
-	d.mu.RUnlock()
-	if ok {
-		return doc, nil
-	}
-	body, err := json.Marshal(about.metadata())
-	if err != nil {
-		return document{}, fmt.Errorf("encode metadata: %w", err)
-	}
-	doc = newDocument(body)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ready == nil {
-		d.ready = make(map[string]document)
-	}
-	for other := range d.ready {
-		if len(d.ready) < maxDocuments {
-			break
-		}
-		delete(d.ready, other)
-	}
-	d.ready[about.key()] = doc
-	return doc, nil
 }
 
 // Metadata serves the provider's metadata (OpenID Connect Discovery §4, RFC 8414
@@ -129,14 +41,25 @@ func (p *Provider) Metadata(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Provider) describe(w http.ResponseWriter, r *http.Request) error {
-	tenant := idp.TenantOf(r.Context())
-	doc, err := p.metadata.of(described{
-		mtls: p.mtls, alias: p.bases(tenant)[len(p.bases(tenant))-1],
-		issuer: p.issuer(r), locales: p.pages.Locales(), fetches: p.fetcher != nil,
-		registers: idp.TenantOf(r.Context()).Registers(), documents: idp.TenantOf(r.Context()).Settings.ClientDocuments,
+	t := idp.TenantOf(r.Context())
+	issuer, registers, documents := t.Issuer(p.publicURL), t.Registers(), t.Settings.ClientDocuments
+	// All in which tenants differ.
+	key := issuer
+	if registers {
+		key = "+" + key
+	}
+	if documents {
+		key = "@" + key
+	}
+	doc, err := p.metadata.of(key, func() ([]byte, error) {
+		bases := p.bases(t)
+		return json.Marshal(described{
+			issuer: issuer, locales: p.pages.Locales(), fetches: p.fetcher != nil,
+			registers: registers, documents: documents, mtls: p.mtls, alias: bases[len(bases)-1],
+		}.metadata())
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("metadata: %w", err)
 	}
 	doc.write(w, r)
 	return nil

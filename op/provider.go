@@ -64,6 +64,7 @@ type Provider struct {
 	log       *slog.Logger
 	responder *Responder
 	metadata  documents
+	keySets   documents
 	library   http.Handler
 }
 

@@ -1,9 +1,11 @@
 package op_test
 
 import (
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -86,6 +88,38 @@ func TestPublicDocumentsAreCachedAndReadOnly(t *testing.T) {
 	for _, key := range set.Keys {
 		if key["use"] != "sig" || key["kid"] == "" || key["d"] != nil || key["p"] != nil {
 			t.Errorf("%v", key)
+		}
+	}
+}
+
+func TestMetadataComeCompressedToWhoAsks(t *testing.T) {
+	const path = "/t/a/.well-known/openid-configuration"
+	w := newWorld(t)
+	plain := w.do(http.MethodGet, path, nil)
+	for accept, packed := range map[string]bool{
+		"gzip": true, "br, GZIP;q=0.5": true, "deflate,gzip ; q=1": true,
+		"": false, "br": false, "gzip;q=0": false, "gzip;q=0.000, br": false, "*": false, "x-gzip": false,
+	} {
+		res := w.do(http.MethodGet, path, nil, "Accept-Encoding", accept)
+		body := res.body
+		if packed {
+			r, err := gzip.NewReader(strings.NewReader(res.body))
+			if err != nil {
+				t.Errorf("%q: %v", accept, err)
+				continue
+			}
+			unpacked, err := io.ReadAll(r)
+			if body = string(unpacked); err != nil {
+				t.Errorf("%q: %v", accept, err)
+			}
+		}
+		if body != plain.body || (res.Header.Get("Content-Encoding") == "gzip") != packed || res.Header.Get("Vary") != "Accept-Encoding" ||
+			(res.Header.Get("ETag") != plain.Header.Get("ETag")) != packed {
+			t.Errorf("%q: %v, %d bytes", accept, res.Header, len(res.body))
+		}
+		again := w.do(http.MethodGet, path, nil, "Accept-Encoding", accept, "If-None-Match", res.Header.Get("ETag"))
+		if again.StatusCode != http.StatusNotModified || again.body != "" {
+			t.Errorf("%q: %d", accept, again.StatusCode)
 		}
 	}
 }
