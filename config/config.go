@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -90,6 +91,8 @@ type Serve struct {
 	TLSCert   string `name:"tls-cert" placeholder:"FILE" help:"Certificate and its chain, in PEM, to serve https without a proxy. Read again when it changes." example:"/etc/postern/tls/fullchain.pem" group:"address"`
 	TLSKey    string `name:"tls-key" placeholder:"FILE" help:"The certificate's private key, in PEM." example:"/etc/postern/tls/privkey.pem" group:"address"`
 
+	HSTS string `name:"hsts" default:"max-age=31536000" placeholder:"VALUE" help:"Strict-Transport-Security of every answer; none leaves it to a proxy." group:"address"`
+
 	DrainDelay time.Duration `default:"5s" placeholder:"TIME" help:"How long it still serves after SIGTERM, with /readyz at 503, so that a load balancer sends no more." group:"address"`
 
 	SMTP     string `name:"smtp" placeholder:"URL" help:"Mail server: smtp://USER:PASSWORD@HOST:587 (STARTTLS), smtps://… (TLS) or a provider such as sendgrid://?password-file=FILE; several, divided by spaces, are tried in this order, after those of mail set --instance." example:"smtp://USER:PASSWORD@smtp.example.com:587" group:"mail"`
@@ -120,10 +123,25 @@ func (s Serve) Validate() error {
 		return errors.New("--tls-cert needs its private key: name it with --tls-key")
 	case s.TLSKey != "" && s.TLSCert == "":
 		return errors.New("--tls-key needs its certificate: name it with --tls-cert")
+	case s.HSTS != noHSTS && !validHSTS.MatchString(s.HSTS):
+		return errors.New("--hsts: max-age=SECONDS, then ; includeSubDomains and ; preload if you mean it; or none")
 	case s.DrainDelay < 0 || s.DrainDelay > time.Minute:
 		return errors.New("--drain-delay: 0s to 1m")
 	}
 	return s.validate(s.TLSCert != "")
+}
+
+const noHSTS = "none"
+
+var validHSTS = regexp.MustCompile(`^max-age=\d{1,10}(; includeSubDomains)?(; preload)?$`)
+
+// StrictTransport is the value of Strict-Transport-Security (RFC 6797 §6.1),
+// empty where none is to be sent.
+func (s Serve) StrictTransport() string {
+	if s.HSTS == noHSTS {
+		return ""
+	}
+	return s.HSTS
 }
 
 // ParsePublicURL reads an origin: https, or http on loopback.

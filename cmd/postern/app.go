@@ -22,6 +22,7 @@ import (
 // settings are what dev and serve resolve their flags to.
 type settings struct {
 	public   *url.URL
+	strict   edge.StrictTransport
 	proxies  []netip.Prefix
 	mtls     mtls
 	rules    limit.Rules

@@ -13,7 +13,7 @@ import (
 func (a *app) routes(also func(chi.Router)) http.Handler {
 	r := chi.NewRouter()
 	unheeded := &edge.Unheeded{Trusted: a.proxies, Log: a.term.log}
-	r.Use(a.trace, a.recorder().Record, unheeded.Watch, edge.Proxies(a.proxies).Resolve,
+	r.Use(a.trace, a.recorder().Record, a.strict.Say, unheeded.Watch, edge.Proxies(a.proxies).Resolve,
 		edge.ClientCertificates{Header: a.mtls.header, Trusted: a.proxies}.Read, capBody, a.calls)
 	r.NotFound(a.guard.NotFound)
 	r.MethodNotAllowed(a.guard.MethodNotAllowed)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"postern/config"
+	"postern/edge"
 	"postern/idp"
 	"postern/limit"
 	"postern/mail"
@@ -80,7 +81,7 @@ func (c serveCmd) settings() (settings, error) {
 	}
 	return settings{
 		mtls:   clients,
-		public: public, proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), accounts: accounts,
+		public: public, strict: edge.StrictTransport(c.StrictTransport()), proxies: c.Proxies, outgoing: c.Outgoing, rules: limit.Default(), accounts: accounts,
 		from: idp.MailFrom{Address: from}, measured: c.MetricsListen != "",
 	}, nil
 }

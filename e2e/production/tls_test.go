@@ -65,6 +65,41 @@ func TestACertificateForAnotherHostIsToldOf(t *testing.T) {
 	})
 }
 
+func TestEveryAnswerTellsBrowsersToComeByHTTPSAlone(t *testing.T) {
+	t.Parallel()
+	w := onSQLite(t)
+	by := w.start()
+	left := w.start("--hsts", "none")
+	own := w.start("--hsts", "max-age=63072000; includeSubDomains")
+	for _, path := range []string{
+		"/t/acme/.well-known/openid-configuration", "/t/acme/authorize", "/t/acme/auth/login", "/t/acme/token", "/t/nobody", "/nothing", "/healthz",
+	} {
+		for p, want := range map[*process]string{by: "max-age=31536000", left: "", own: "max-age=63072000; includeSubDomains"} {
+			answer, err := p.client.Get("https://" + host + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer.Body.Close()
+			if got := strings.Join(answer.Header.Values("Strict-Transport-Security"), ", "); got != want {
+				t.Errorf("%s: %q, want %q", path, got, want)
+			}
+		}
+	}
+	other, err := http.NewRequest(http.MethodGet, "https://"+host+"/.well-known/openid-configuration", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Host = "other.example"
+	answer, err := by.client.Do(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusMisdirectedRequest || answer.Header.Get("Strict-Transport-Security") == "" {
+		t.Errorf("an unknown host: %d, %v", answer.StatusCode, answer.Header)
+	}
+}
+
 // What is larger or slower than any honest request is refused without being read.
 func TestRequestsThatAreTooLargeAreRefused(t *testing.T) {
 	t.Parallel()
