@@ -48,8 +48,9 @@ type DevicePoll struct {
 	ClientID ClientID
 	// Refresh, if set, becomes the grant's refresh token, bound to BindTo, provided
 	// that the request asked for one.
-	Refresh Digest
-	BindTo  string
+	Refresh        Digest
+	RefreshExpires time.Time
+	BindTo         string
 	// Once is noted with what succeeds; ErrReplayed if it was before.
 	Once Once
 	Now  time.Time

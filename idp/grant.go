@@ -38,7 +38,7 @@ const (
 	CodeLife         = 60 * time.Second
 	AccessTokenLife  = time.Hour
 	IDTokenLife      = time.Hour
-	RefreshTokenLife = 30 * 24 * time.Hour // from its last use
+	RefreshTokenLife = 30 * 24 * time.Hour // from its last use; of all that follow each other, Tenant.RefreshLife
 	// RefreshGrace is how long the previous refresh token still gets the same
 	// answer again, for an honest client whose first answer was lost.
 	RefreshGrace = 10 * time.Second
@@ -74,8 +74,9 @@ type Redemption struct {
 	Once Once
 	// Refresh, if set, becomes the grant's refresh token, provided that the
 	// grant's request asked for one.
-	Refresh Digest
-	Now     time.Time
+	Refresh        Digest
+	RefreshExpires time.Time
+	Now            time.Time
 }
 
 // Rotation presents a refresh token (RFC 6749 §6).
@@ -95,6 +96,8 @@ type Rotation struct {
 	Issued bool
 	// Stay leaves the current token in place: it is answered with itself.
 	Stay bool
+	// Life is how long tokens may follow each other, from the grant's making.
+	Life time.Duration
 	// Once is noted in the same step; ErrReplayed if it was before.
 	Once Once
 	Now  time.Time

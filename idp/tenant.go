@@ -53,6 +53,8 @@ type TenantSettings struct {
 	APIs []API `json:"apis,omitempty"`
 	// KeyRotation is how long signing keys are used before the next take over.
 	KeyRotation Duration `json:"key_rotation,omitempty"`
+	// RefreshLife is how long refresh tokens may follow each other after a login.
+	RefreshLife Duration `json:"refresh_life,omitempty"`
 	// Limits are figures of the tenant's own.
 	Limits TenantLimits `json:"limits,omitzero"`
 	// Work is when bots are kept off by work.
@@ -124,6 +126,28 @@ func (t Tenant) KeyRotation() time.Duration {
 	return min(max(period, MinKeyRotation), MaxKeyRotation)
 }
 
+// Bounds of how long refresh tokens may follow each other.
+const (
+	DefaultRefreshLife = 365 * 24 * time.Hour
+	MinRefreshLife     = time.Hour
+	MaxRefreshLife     = 5 * 365 * 24 * time.Hour
+)
+
+// RefreshLife is how long an app of this tenant stays signed in by refresh tokens
+// after a login, however often it uses them.
+func (t Tenant) RefreshLife() time.Duration {
+	life := time.Duration(t.Settings.RefreshLife)
+	if life == 0 {
+		return DefaultRefreshLife
+	}
+	return min(max(life, MinRefreshLife), MaxRefreshLife)
+}
+
+// FirstRefreshExpires is when the first refresh token of a login of now expires.
+func (t Tenant) FirstRefreshExpires(now time.Time) time.Time {
+	return now.Add(min(RefreshTokenLife, t.RefreshLife()))
+}
+
 // Registers tells whether clients can register themselves here at all.
 func (t Tenant) Registers() bool { return t.Settings.OpenRegistration || t.Settings.TokenRegistration }
 
@@ -177,6 +201,9 @@ func (s TenantSettings) validate() error {
 	}
 	if period := time.Duration(s.KeyRotation); period != 0 && (period < MinKeyRotation || period > MaxKeyRotation) {
 		return fmt.Errorf("key rotation %s: 24h to %dh", period, MaxKeyRotation/time.Hour)
+	}
+	if life := time.Duration(s.RefreshLife); life != 0 && (life < MinRefreshLife || life > MaxRefreshLife) {
+		return fmt.Errorf("refresh life %s: 1h to %dh", life, MaxRefreshLife/time.Hour)
 	}
 	for _, err := range []error{validAPIs(s.APIs), s.validDomains(), s.Limits.validate(), s.Work.validate(), s.Brand.validate()} {
 		if err != nil {

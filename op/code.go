@@ -41,7 +41,7 @@ func (p *Provider) exchangeCode(ctx context.Context, c idp.Client, r *oidc.Acces
 	}
 	offline := c.AllowsGrant(idp.GrantRefreshToken)
 	if offline {
-		redemption.Refresh = refresh.Secret.Digest()
+		redemption.Refresh, redemption.RefreshExpires = refresh.Secret.Digest(), idp.TenantOf(ctx).FirstRefreshExpires(redemption.Now)
 	}
 	g, user, err := p.store.RedeemCode(ctx, redemption)
 	if err != nil {

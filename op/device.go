@@ -108,7 +108,7 @@ func (p *Provider) exchangeDevice(ctx context.Context, c idp.Client, r *oidc.Dev
 	}
 	offline := c.AllowsGrant(idp.GrantRefreshToken)
 	if offline {
-		poll.Refresh = refresh.Secret.Digest()
+		poll.Refresh, poll.RefreshExpires = refresh.Secret.Digest(), idp.TenantOf(ctx).FirstRefreshExpires(poll.Now)
 	}
 	g, user, err := p.store.PollDevice(ctx, poll)
 	if err != nil {

@@ -73,7 +73,7 @@ func (w *world) allow(deviceCode string) {
 	}
 	w.store.allowDevice(device.ID, idp.Grant{
 		TenantID: "tenant-a", ID: idp.GrantID(idp.NewID(w.now())), ClientID: "native", UserID: "u1", Request: w.store.devices[device.ID].Request,
-		AuthTime: w.now(), ACR: idp.ACRLink, CodeUsed: true, Expires: w.now().Add(time.Hour),
+		AuthTime: w.now(), ACR: idp.ACRLink, CodeUsed: true, CreatedAt: w.now(), Expires: w.now().Add(time.Hour),
 	})
 }
 

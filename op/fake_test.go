@@ -268,7 +268,7 @@ func (s *fakeStore) PollDevice(_ context.Context, p idp.DevicePoll) (idp.Grant, 
 	d.State = idp.DeviceUsed
 	g := s.grants[s.allowed]
 	if g.Request.Offline() && !p.Refresh.IsZero() {
-		g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.Now.Add(idp.RefreshTokenLife), p.BindTo
+		g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.RefreshExpires, p.BindTo
 	}
 	return g.Grant, s.users[g.UserID], nil
 }
@@ -308,7 +308,7 @@ func (s *fakeStore) RedeemCode(_ context.Context, r idp.Redemption) (idp.Grant, 
 	}
 	g.CodeUsed = true
 	if g.Request.Offline() && !r.Refresh.IsZero() {
-		g.Refresh, g.RefreshExpires, g.BoundTo = r.Refresh, r.Now.Add(idp.RefreshTokenLife), r.BindTo
+		g.Refresh, g.RefreshExpires, g.BoundTo = r.Refresh, r.RefreshExpires, r.BindTo
 	}
 	return g.Grant, s.users[g.UserID], nil
 }
@@ -324,7 +324,7 @@ func (s *fakeStore) RotateRefresh(_ context.Context, r idp.Rotation) (idp.Rotate
 		return idp.Rotated{}, idp.ErrNotFound
 	case g.ClientID != r.ClientID, g.BoundTo != "" && g.BoundTo != r.BoundTo:
 		return idp.Rotated{}, idp.ErrMismatch
-	case !r.Now.Before(g.RefreshExpires):
+	case !r.Now.Before(g.RefreshExpires), !r.Now.Before(g.CreatedAt.Add(r.Life)):
 		return idp.Rotated{}, idp.ErrExpired
 	case g.Refresh.Equal(r.Presented.Digest()):
 		if err := s.noteOnce(r.TenantID, r.Once); err != nil {

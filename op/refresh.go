@@ -30,7 +30,7 @@ func (p *Provider) exchangeRefresh(ctx context.Context, c idp.Client, r *oidc.Re
 	rotated, err := p.store.RotateRefresh(ctx, idp.Rotation{
 		TenantID: idp.TenantOf(ctx).ID, GrantID: idp.GrantID(presented.ID), ClientID: c.ID,
 		Presented: presented.Secret, Issued: issued, Salt: idp.NewSecret(), Now: p.clock(),
-		Once: key.noted(), BoundTo: confirmation(ctx, c).Name(), Stay: stay,
+		Once: key.noted(), BoundTo: confirmation(ctx, c).Name(), Stay: stay, Life: idp.TenantOf(ctx).RefreshLife(),
 	})
 	if err != nil {
 		return tokenAnswer{}, grantError(err, bad)

@@ -295,6 +295,37 @@ func TestRefreshTokensRotate(t *testing.T) {
 	wantError(t, w.userinfo(second["access_token"]), http.StatusUnauthorized, "invalid_token")
 }
 
+func TestRefreshTokensOfALoginEndHoweverOftenTheyAreUsed(t *testing.T) {
+	for name, c := range map[string]struct{ life, idle, all time.Duration }{
+		"a tenant that says nothing": {0, idp.RefreshTokenLife, 365 * 24 * time.Hour},
+		"a week":                     {7 * 24 * time.Hour, 7 * 24 * time.Hour, 7 * 24 * time.Hour},
+		"two months":                 {60 * 24 * time.Hour, idp.RefreshTokenLife, 60 * 24 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			unused, w := newWorld(t), newWorld(t)
+			for _, w := range []*world{unused, w} {
+				w.settings = func(s *idp.TenantSettings) { s.RefreshLife = idp.Duration(c.life) }
+			}
+			token := unused.tokens("web")["refresh_token"]
+			unused.move(c.idle)
+			wantError(t, unused.token(refreshing("web", token)), http.StatusBadRequest, "invalid_grant")
+
+			token = w.tokens("web")["refresh_token"]
+			const step = 40 * time.Hour
+			for used := step; used < c.all; used += step {
+				w.move(step)
+				res := w.token(refreshing("web", token))
+				if res.StatusCode != http.StatusOK {
+					t.Fatalf("after %s: %d %s", used, res.StatusCode, res.body)
+				}
+				token = res.json(t)["refresh_token"]
+			}
+			w.move(step)
+			wantError(t, w.token(refreshing("web", token)), http.StatusBadRequest, "invalid_grant")
+		})
+	}
+}
+
 // Who knows a token's first part, which names its grant, ends nothing with it.
 func TestAMadeUpRefreshTokenEndsNothing(t *testing.T) {
 	w := newWorld(t)

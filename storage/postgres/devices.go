@@ -126,7 +126,7 @@ func (s *Store) PollDevice(ctx context.Context, p idp.DevicePoll) (idp.Grant, id
 		)
 		SELECT ` + deviceColumns + `, d.polled_at, ` + grantColumns + `, ` + userColumns + `
 		FROM d LEFT JOIN g ON true LEFT JOIN users u ON u.tenant_id = $1 AND u.user_id = g.user_id`
-	secret, until := blind(p.Secret), p.Now.Add(idp.RefreshTokenLife)
+	secret := blind(p.Secret)
 	var d idp.DeviceLogin
 	var last time.Time
 	var g idp.Grant
@@ -134,7 +134,7 @@ func (s *Store) PollDevice(ctx context.Context, p idp.DevicePoll) (idp.Grant, id
 	into := append(append(deviceInto(&d), timeColumn{&last}), grantInto(&g)...)
 	err := s.row(ctx, append(into, userInto(&u)...), update, named(p.TenantID), named(p.ID), instant(p.Now), secret.nonce, secret.want,
 		string(p.ClientID), key(idp.NewID(p.Now)), instant(p.Now.Add(idp.DeviceHaste-idp.DeviceInterval)),
-		digest(p.Refresh), instant(until), sweepDay(until), p.BindTo, p.Once.Kind, digest(p.Once.Digest), instant(p.Once.Expires))
+		digest(p.Refresh), instant(p.RefreshExpires), sweepDay(p.RefreshExpires), p.BindTo, p.Once.Kind, digest(p.Once.Digest), instant(p.Once.Expires))
 	switch {
 	case err != nil:
 		return idp.Grant{}, idp.User{}, err

@@ -148,13 +148,13 @@ func (s *shop) login(address idp.Address) {
 	s.around("RedeemCode", func() {
 		_, _, err := s.store.RedeemCode(ctx, idp.Redemption{
 			TenantID: s.tenant.ID, GrantID: grant.ID, Code: code.Digest(), ClientID: "app",
-			RedirectURI: "https://app.example/cb", Refresh: refresh.Digest(), Now: now,
+			RedirectURI: "https://app.example/cb", Refresh: refresh.Digest(), RefreshExpires: now.Add(idp.RefreshTokenLife), Now: now,
 		})
 		s.must(err)
 	})
 	s.around("RotateRefresh", func() {
 		_, err := s.store.RotateRefresh(ctx, idp.Rotation{
-			TenantID: s.tenant.ID, GrantID: grant.ID, ClientID: "app", Presented: refresh, Issued: true, Salt: idp.NewSecret(), Now: now,
+			TenantID: s.tenant.ID, GrantID: grant.ID, ClientID: "app", Presented: refresh, Issued: true, Salt: idp.NewSecret(), Life: idp.DefaultRefreshLife, Now: now,
 		})
 		s.must(err)
 	})

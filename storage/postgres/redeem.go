@@ -72,11 +72,11 @@ func (s *Store) RedeemCode(ctx context.Context, r idp.Redemption) (idp.Grant, id
 			g.grant_id IS NOT NULL, ` + grantColumns + `, u.session_id, ` + userColumns + `
 		FROM u LEFT JOIN g ON true`
 	code, reuse := blind(r.Code), event(r.TenantID, r.Now, idp.EventCodeReuse)
-	refreshUntil, accessUntil := r.Now.Add(idp.RefreshTokenLife), r.Now.Add(idp.AccessTokenLife)
+	accessUntil := r.Now.Add(idp.AccessTokenLife)
 	var a redeeming
 	err := s.row(ctx, a.into(), update, named(r.TenantID), named(r.GrantID), instant(r.Now), code.nonce, code.want,
 		string(r.ClientID), r.RedirectURI, r.Challenge, digest(r.Refresh),
-		instant(refreshUntil), instant(accessUntil), sweepDay(refreshUntil), sweepDay(accessUntil),
+		instant(r.RefreshExpires), instant(accessUntil), sweepDay(r.RefreshExpires), sweepDay(accessUntil),
 		key(reuse.ID), string(reuse.Kind), r.DPoPKey, r.BindTo, r.Once.Kind, digest(r.Once.Digest), instant(r.Once.Expires))
 	if err == nil {
 		err = a.refusal()

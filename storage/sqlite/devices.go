@@ -131,7 +131,7 @@ func giveRefresh(ctx context.Context, q *statements, p idp.DevicePoll, g *idp.Gr
 	if p.Refresh.IsZero() || !g.Request.Offline() {
 		return nil
 	}
-	g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.Now.Add(idp.RefreshTokenLife), p.BindTo
+	g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.RefreshExpires, p.BindTo
 	g.Expires = latest(g.Expires, g.RefreshExpires)
 	_, err := q.exec(ctx, update, g.Refresh, micros(g.RefreshExpires), g.BoundTo, micros(g.Expires), sweepDay(g.Expires), g.TenantID, g.ID)
 	return err

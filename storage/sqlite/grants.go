@@ -158,6 +158,13 @@ func sweepDay(t time.Time) int64 {
 	return t.Add(day-time.Microsecond).Unix() / int64(day/time.Second)
 }
 
+func earliest(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 func latest(times ...time.Time) time.Time {
 	var last time.Time
 	for _, t := range times {

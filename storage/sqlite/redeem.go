@@ -52,7 +52,7 @@ func redeem(ctx context.Context, q *statements, r idp.Redemption, row grantRow) 
 	g.CodeUsed = true
 	g.Expires = latest(g.Expires, r.Now.Add(idp.AccessTokenLife))
 	if g.Request.Offline() && !r.Refresh.IsZero() {
-		g.Refresh, g.RefreshExpires, g.BoundTo = r.Refresh, r.Now.Add(idp.RefreshTokenLife), r.BindTo
+		g.Refresh, g.RefreshExpires, g.BoundTo = r.Refresh, r.RefreshExpires, r.BindTo
 		g.Expires = latest(g.Expires, g.RefreshExpires)
 	}
 	const update = `UPDATE grants SET code_used = 1, refresh = ?, refresh_expires = ?, bound_to = ?, expires = ?, sweep_day = ?

@@ -35,7 +35,7 @@ func rotate(ctx context.Context, q *statements, r idp.Rotation, row grantRow) (i
 		return idp.Rotated{}, idp.ErrNotFound
 	case g.ClientID != r.ClientID, g.BoundTo != "" && g.BoundTo != r.BoundTo:
 		return idp.Rotated{}, idp.ErrMismatch
-	case !r.Now.Before(g.RefreshExpires):
+	case !r.Now.Before(earliest(g.RefreshExpires, g.CreatedAt.Add(r.Life))):
 		return idp.Rotated{}, idp.ErrExpired
 	case g.Refresh.Equal(presented):
 		if err := noteOnce(ctx, q, g.TenantID, r.Once); err != nil {
@@ -61,7 +61,7 @@ func succeed(ctx context.Context, q *statements, r idp.Rotation, g idp.Grant) (i
 	if !r.Stay {
 		g.Refresh = r.Presented.Successor(r.Salt).Digest()
 	}
-	g.RefreshExpires = r.Now.Add(idp.RefreshTokenLife)
+	g.RefreshExpires = earliest(r.Now.Add(idp.RefreshTokenLife), g.CreatedAt.Add(r.Life))
 	g.Expires = latest(g.Expires, g.RefreshExpires)
 	rows, err := q.exec(ctx, update, g.Refresh, current, r.Salt.Bytes(), micros(r.Now), micros(g.RefreshExpires),
 		micros(g.Expires), sweepDay(g.Expires), g.TenantID, g.ID, current)

@@ -33,7 +33,7 @@ func (s *side) device(name string) (idp.DeviceLogin, idp.Secret) {
 }
 
 func (s *side) poll(d idp.DeviceLogin, secret idp.Secret) idp.DevicePoll {
-	return idp.DevicePoll{TenantID: s.id, ID: d.ID, Secret: secret.Digest(), ClientID: "app", Refresh: idp.NewSecret().Digest(), BindTo: "jkt:mine", Now: s.w.now}
+	return idp.DevicePoll{TenantID: s.id, ID: d.ID, Secret: secret.Digest(), ClientID: "app", Refresh: idp.NewSecret().Digest(), RefreshExpires: s.w.now.Add(20 * 24 * time.Hour), BindTo: "jkt:mine", Now: s.w.now}
 }
 
 // deviceGrant is what a person's yes writes.
@@ -78,7 +78,7 @@ func deviceAllowed(w *world) {
 	p.Now = p.Now.Add(idp.DeviceInterval)
 	got, user, err := w.store.PollDevice(w.ctx, p)
 	w.ok(err, "poll")
-	g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.Now.Add(idp.RefreshTokenLife), "jkt:mine"
+	g.Refresh, g.RefreshExpires, g.BoundTo = p.Refresh, p.RefreshExpires, "jkt:mine"
 	g.Expires = g.RefreshExpires
 	w.same(g, got, "grant")
 	w.same(w.a.user, user, "user")

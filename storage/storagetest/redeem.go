@@ -73,6 +73,7 @@ func (s *side) redemption(g idp.Grant, code idp.Secret) idp.Redemption {
 	return idp.Redemption{
 		TenantID: s.id, GrantID: g.ID, Code: code.Digest(), ClientID: g.ClientID,
 		RedirectURI: g.Request.RedirectURI, Challenge: g.Request.CodeChallenge, Now: s.w.now,
+		RefreshExpires: s.w.now.Add(20 * 24 * time.Hour),
 	}
 }
 
@@ -93,7 +94,7 @@ func redeemOffline(w *world) {
 	r.Refresh = idp.NewSecret().Digest()
 	got, _, err := w.store.RedeemCode(w.ctx, r)
 	w.ok(err, "redeem")
-	g.CodeUsed, g.Refresh, g.RefreshExpires = true, r.Refresh, w.now.Add(idp.RefreshTokenLife)
+	g.CodeUsed, g.Refresh, g.RefreshExpires = true, r.Refresh, r.RefreshExpires
 	if got.Expires.Before(g.RefreshExpires) {
 		w.t.Errorf("ends %s, before its refresh token", got.Expires)
 	}

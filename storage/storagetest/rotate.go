@@ -17,6 +17,8 @@ var rotateCases = cases{
 	"another client's is a mismatch and changes nothing":     rotateMismatch,
 	"a refresh token is good until it expires":               rotateExpires,
 	"a rotation gives it a new life":                         rotateRenews,
+	"however often it rotates, the family ends":              rotateEnds,
+	"a family that may live shorter now has ended":           rotateShortened,
 	"a grant without a refresh token is not found":           func(w *world) { rotateIs(w, w.a.grant, idp.NewSecret(), w.now, idp.ErrNotFound) },
 	"no grant is not found":                                  func(w *world) { rotateIs(w, idp.Grant{ID: "none"}, idp.NewSecret(), w.now, idp.ErrNotFound) },
 	"a revoked grant's is not found, and stays as it is":     rotateRevoked,
@@ -37,7 +39,7 @@ func family(w *world) (idp.Grant, idp.Secret) {
 }
 
 func (s *side) rotation(g idp.Grant, presented idp.Secret) idp.Rotation {
-	return idp.Rotation{TenantID: s.id, GrantID: g.ID, ClientID: "app", Presented: presented, Issued: true, Salt: idp.NewSecret(), Now: s.w.now}
+	return idp.Rotation{TenantID: s.id, GrantID: g.ID, ClientID: "app", Presented: presented, Issued: true, Salt: idp.NewSecret(), Life: idp.DefaultRefreshLife, Now: s.w.now}
 }
 
 func rotateIs(w *world, g idp.Grant, presented idp.Secret, now time.Time, want error) idp.Secret {
@@ -157,6 +159,33 @@ func rotateRenews(w *world) {
 	late := g.RefreshExpires.Add(-time.Minute)
 	next := rotateIs(w, g, token, late, nil)
 	rotateIs(w, g, next, late.Add(idp.RefreshTokenLife-time.Minute), nil)
+}
+
+func rotateEnds(w *world) {
+	g, token := family(w)
+	end := g.CreatedAt.Add(idp.DefaultRefreshLife)
+	now := w.now
+	for now.Before(end.Add(-idp.RefreshTokenLife)) {
+		now = now.Add(idp.RefreshTokenLife - time.Hour)
+		token = rotateIs(w, g, token, now, nil)
+	}
+	r := w.a.rotation(g, token)
+	r.Now = end.Add(-time.Microsecond)
+	got, err := w.store.RotateRefresh(w.ctx, r)
+	w.ok(err, "rotate in the last moment")
+	w.same(end, got.Grant.RefreshExpires, "the last one expires")
+	rotateIs(w, g, token.Successor(got.Salt), end, idp.ErrExpired)
+	w.a.audited(idp.EventTokenReuse, 0)
+}
+
+func rotateShortened(w *world) {
+	g, token := family(w)
+	r := w.a.rotation(g, token)
+	r.Life = time.Hour
+	r.Now = g.CreatedAt.Add(r.Life)
+	_, err := w.store.RotateRefresh(w.ctx, r)
+	w.is(idp.ErrExpired, err, "rotate")
+	rotateIs(w, g, token, r.Now, nil) // nothing was changed
 }
 
 func rotateRevoked(w *world) {
