@@ -40,7 +40,7 @@ func TestNamesOfAnAppThatRebindLeadNowhere(t *testing.T) {
 	}
 	decode(t, command(t, dir, "client", "token", "--tenant", "own", "--uses", "100"), &initial)
 	to := here{t, strings.TrimPrefix(serve(t, dir).base, "http://")}
-	kinds := []string{"sector_identifier_uri", "jwks_uri", "request_uris"}
+	kinds := []string{"sector_identifier_uri", "jwks_uri", "request_uris", "logo_uri"}
 	for _, kind := range kinds {
 		for try := range 3 {
 			uri := fmt.Sprintf("https://%s.rebind.example:8443/%d", strings.ReplaceAll(kind, "_", "-"), try)
@@ -88,6 +88,12 @@ func (h here) useAll(kind, uri, token string, metadata map[string]any) {
 	}
 	c := client{tenant: tenant{base: "https://" + public + "/t/own"}}
 	decode(h.t, []byte(text), &c.app)
+	if kind == "logo_uri" { // fetched when the client registered; what was not had is no reason to refuse it
+		if status, text := h.send(http.MethodGet, "/auth/logo/"+c.app.ID, "", "", ""); status != http.StatusNotFound {
+			h.t.Errorf("a logo at %s: %d %s", uri, status, text)
+		}
+		return
+	}
 	if kind == "request_uris" {
 		values := authorizeValues(c.app)
 		values.Set("request_uri", uri)
