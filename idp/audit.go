@@ -36,10 +36,10 @@ const (
 	EventAddress     EventKind = "user.address_changed"
 	EventDisabled    EventKind = "user.disabled"
 	EventEnabled     EventKind = "user.enabled"
-	EventSignedOut   EventKind = "user.signed_out" // everywhere, by the operator
+	EventSignedOut   EventKind = "user.signed_out" // everywhere
 	EventUserDeleted EventKind = "user.deleted"
 	EventLogoutLost  EventKind = "logout.not_delivered"
 	EventConsent     EventKind = "consent.given"
-	EventConsentGone EventKind = "consent.revoked"
+	EventConsentGone EventKind = "consent.revoked" // with every grant; also where an app needed no consent
 	EventExchanged   EventKind = "token.exchanged"
 )

@@ -66,6 +66,22 @@ type Store interface {
 	FindSession(ctx context.Context, t idp.TenantID, id idp.SessionID) (idp.Session, idp.User, error)
 	// RevokeSession ends a session and appends the audit event; ending it twice is no error.
 	RevokeSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
+	// ListSessions gives up to most sessions that are alive at now, newest login
+	// first; an empty user stands for all.
+	ListSessions(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.SignedIn, error)
+	// EndSession ends a session with every grant on it, offline ones too, and
+	// appends the audit event; idp.ErrNotFound if it is not alive.
+	EndSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
+	// SignOutUser ends every session and revokes every grant of a user, offline
+	// ones too, with the audit event; idp.ErrNotFound.
+	SignOutUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error
+	// ListAccess gives up to most apps that have a grant of the user which counts
+	// at now, newest first: those of FindGrant, together for each client. The
+	// account page and clients that are gone are left out.
+	ListAccess(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.Access, error)
+	// EndAccess takes back what an app may do for a user, the consent and every
+	// grant, with the audit event; idp.ErrNotFound if there is nothing.
+	EndAccess(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error
 	// FindConsent gives what a user has agreed to for a client, or idp.ErrNotFound.
 	FindConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID) (idp.Consent, error)
 	// Agree adds to what a user has agreed to and writes the grant that stands on

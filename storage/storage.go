@@ -99,17 +99,11 @@ type Users interface {
 	// SetDisabled disables a user, which ends every session and revokes every
 	// grant, or enables them again; idp.ErrNotFound.
 	SetDisabled(ctx context.Context, t idp.TenantID, id idp.UserID, disabled bool, now time.Time) error
-	// SignOutUser ends every session and revokes every grant of a user, offline
-	// ones too; idp.ErrNotFound.
 	SignOutUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error
 	// DeleteUser takes away a user with all that is theirs, but for the audit
 	// log; idp.ErrNotFound.
 	DeleteUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error
-	// ListSessions gives up to most sessions that are alive at now, newest login
-	// first; an empty user stands for all.
 	ListSessions(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.SignedIn, error)
-	// EndSession ends a session with every grant on it, offline ones too;
-	// idp.ErrNotFound if it is not alive.
 	EndSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error
 	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
 	// ListEvents gives a tenant's newest audit events, newest first.
@@ -167,9 +161,8 @@ type Consents interface {
 	Agree(ctx context.Context, c idp.Consent, g idp.Grant) error
 	// ListConsents gives a user's consents by client.
 	ListConsents(ctx context.Context, t idp.TenantID, u idp.UserID) ([]idp.Consent, error)
-	// RevokeConsent takes a consent back and revokes the user's grants of that
-	// client; idp.ErrNotFound.
-	RevokeConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error
+	ListAccess(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.Access, error)
+	EndAccess(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error
 }
 
 // Grants are what codes and tokens stand on.

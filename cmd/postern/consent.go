@@ -49,12 +49,12 @@ type consentRevokeCmd struct {
 	JSON    bool         `name:"json" help:"JSON on stdout."`
 }
 
-// Run takes the consent back, with the tokens that stand on it.
+// Run takes the app's access back: the consent, and every token.
 func (c consentRevokeCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	return withUser(ctx, in, c.Tenant, c.Address, func(store storage.Store, u idp.User) error {
-		err := store.RevokeConsent(ctx, u.TenantID, u.ID, c.Client, term.clock())
+		err := store.EndAccess(ctx, u.TenantID, u.ID, c.Client, term.clock())
 		if errors.Is(err, idp.ErrNotFound) {
-			return fmt.Errorf("%s has not agreed to anything for client %q; `postern consent list` shows what there is", u.Address, c.Client)
+			return fmt.Errorf("client %q has no access for %s; `postern consent list` shows what they have agreed to", c.Client, u.Address)
 		}
 		if err != nil {
 			return err

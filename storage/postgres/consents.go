@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -51,19 +50,4 @@ func (s *Store) Agree(ctx context.Context, c idp.Consent, g idp.Grant) error {
 func (s *Store) ListConsents(ctx context.Context, t idp.TenantID, u idp.UserID) ([]idp.Consent, error) {
 	const query = `SELECT ` + consentColumns + ` FROM consents WHERE tenant_id = $1 AND user_id = $2 ORDER BY client_id`
 	return list(ctx, s, scanConsent, query, named(t), named(u))
-}
-
-// RevokeConsent takes a consent back and revokes the user's grants of that
-// client; idp.ErrNotFound.
-func (s *Store) RevokeConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error {
-	const remove = `WITH gone AS (
-			DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 RETURNING user_id, client_id
-		), revoked AS (
-			UPDATE grants g SET revoked = true FROM gone
-			WHERE g.tenant_id = $1 AND g.user_id = gone.user_id AND g.client_id = gone.client_id AND NOT g.revoked
-		)
-		INSERT INTO audit_events (` + eventColumns + `) SELECT $1, $4, $5, $6, gone.user_id, gone.client_id, '' FROM gone`
-	e := event(t, now, idp.EventConsentGone)
-	rows, err := s.exec(ctx, remove, named(t), named(u), string(c), key(e.ID), instant(now), string(e.Kind))
-	return exactlyOne(rows, err, idp.ErrNotFound)
 }

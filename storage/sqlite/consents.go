@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"postern/idp"
 )
@@ -54,23 +53,4 @@ func (s *Store) Agree(ctx context.Context, c idp.Consent, g idp.Grant) error {
 func (s *Store) ListConsents(ctx context.Context, t idp.TenantID, u idp.UserID) ([]idp.Consent, error) {
 	const query = `SELECT ` + consentColumns + ` FROM consents WHERE tenant_id = ? AND user_id = ? ORDER BY client_id`
 	return list(ctx, s.read, scanConsent, query, t, u)
-}
-
-// RevokeConsent takes a consent back and revokes the user's grants of that
-// client; idp.ErrNotFound.
-func (s *Store) RevokeConsent(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error {
-	const remove = `DELETE FROM consents WHERE tenant_id = ? AND user_id = ? AND client_id = ?`
-	const grants = `UPDATE grants SET revoked = 1 WHERE tenant_id = ? AND user_id = ? AND client_id = ? AND revoked = 0`
-	return s.change(ctx, func(ctx context.Context, q *statements) error {
-		rows, err := q.exec(ctx, remove, t, u, c)
-		if err := exactlyOne(rows, err, idp.ErrNotFound); err != nil {
-			return err
-		}
-		if _, err := q.exec(ctx, grants, t, u, c); err != nil {
-			return err
-		}
-		e := event(t, now, idp.EventConsentGone)
-		e.UserID, e.ClientID = u, c
-		return note(ctx, q, e)
-	})
 }

@@ -112,17 +112,6 @@ var consentCases = cases{
 		w.same([]idp.Consent{want}, all, "consents")
 		w.a.audited(idp.EventConsent, 2)
 	},
-	"one taken back is gone, with what stood on it": func(w *world) {
-		g := w.a.agree("first", w.now, "openid", "offline_access")
-		other, _ := w.a.grantFor("other", func(g *idp.Grant) { g.ClientID = "another" })
-		w.ok(w.store.RevokeConsent(w.ctx, w.a.id, w.a.user.ID, "app", w.now), "revoke")
-		grantIs(w, g.ID, w.now, idp.ErrNotFound)
-		grantIs(w, other.ID, w.now, nil)
-		_, err := w.store.FindConsent(w.ctx, w.a.id, w.a.user.ID, "app")
-		w.is(idp.ErrNotFound, err, "find")
-		w.is(idp.ErrNotFound, w.store.RevokeConsent(w.ctx, w.a.id, w.a.user.ID, "app", w.now), "revoke again")
-		w.a.audited(idp.EventConsentGone, 1)
-	},
 	"a grant that cannot be written leaves no consent": func(w *world) {
 		c := idp.Consent{TenantID: w.a.id, UserID: w.a.user.ID, ClientID: "app", Scope: []string{"openid"}, AgreedAt: w.now}
 		w.is(idp.ErrConflict, w.store.Agree(w.ctx, c, w.a.grant), "agree on a grant that is there")
@@ -148,7 +137,6 @@ var consentCases = cases{
 		all, err := w.store.ListConsents(w.ctx, w.b.id, w.b.user.ID)
 		w.ok(err, "list")
 		w.same(0, len(all), "consents")
-		w.is(idp.ErrNotFound, w.store.RevokeConsent(w.ctx, w.b.id, w.b.user.ID, "app", w.now), "revoke")
 	},
 }
 

@@ -38,6 +38,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store) {
 		"people":   peopleCases,
 		"address":  addressCases,
 		"consents": consentCases,
+		"access":   accessCases,
 		"brand":    brandCases,
 		"outbox":   outboxCases,
 		"sending":  sendingCases,
