@@ -42,4 +42,5 @@ const (
 	EventConsent     EventKind = "consent.given"
 	EventConsentGone EventKind = "consent.revoked" // with every grant; also where an app needed no consent
 	EventExchanged   EventKind = "token.exchanged"
+	EventPruned      EventKind = "audit.pruned"
 )

@@ -30,9 +30,16 @@ type (
 // NewID makes a UUIDv7 (RFC 9562 §5.7) of the given time.
 func NewID(now time.Time) string {
 	var b [16]byte
-	rand.Read(b[:])
-	binary.BigEndian.PutUint16(b[0:2], uint16(now.UnixMilli()>>32))
-	binary.BigEndian.PutUint32(b[2:6], uint32(now.UnixMilli()))
+	rand.Read(b[6:])
+	return timedID(now, b)
+}
+
+// FirstID is the least id that NewID can give at a time.
+func FirstID(at time.Time) string { return timedID(at, [16]byte{}) }
+
+func timedID(at time.Time, b [16]byte) string {
+	binary.BigEndian.PutUint16(b[0:2], uint16(at.UnixMilli()>>32))
+	binary.BigEndian.PutUint32(b[2:6], uint32(at.UnixMilli()))
 	b[6] = b[6]&0x0f | 0x70
 	b[8] = b[8]&0x3f | 0x80
 	return formatUUID(b)

@@ -108,6 +108,9 @@ type Users interface {
 	SessionClients(ctx context.Context, t idp.TenantID, id idp.SessionID) ([]idp.SessionClient, error)
 	// ListEvents gives a tenant's newest audit events, newest first.
 	ListEvents(ctx context.Context, t idp.TenantID, most int) ([]idp.Event, error)
+	// PruneEvents deletes up to most of a tenant's audit events from before a time,
+	// the oldest first, appends one that says how many, and tells that, too.
+	PruneEvents(ctx context.Context, t idp.TenantID, before, now time.Time, most int) (int, error)
 }
 
 // Flows are logins in progress.

@@ -46,3 +46,35 @@ func (c auditListCmd) Run(ctx context.Context, term *terminal, in config.Instanc
 		})
 	})
 }
+
+type auditPruneCmd struct {
+	Tenant    string        `required:"" help:"Slug of the tenant."`
+	OlderThan time.Duration `required:"" placeholder:"TIME" help:"Events older than this go: 24h or more, such as 8760h."`
+	JSON      bool          `name:"json" help:"JSON on stdout."`
+}
+
+// minAuditAge keeps what just happened from being taken out of sight.
+const minAuditAge = 24 * time.Hour
+
+// pruneBatch bounds one step, so that no login waits long behind it.
+const pruneBatch = 1000
+
+// Run deletes a tenant's old events, which notes that itself.
+func (c auditPruneCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	if c.OlderThan < minAuditAge {
+		return usage("--older-than: %s or more", minAuditAge)
+	}
+	return withTenant(ctx, in, c.Tenant, func(store storage.Store, t idp.Tenant) error {
+		before, total := term.clock().Add(-c.OlderThan), 0
+		for {
+			gone, err := store.PruneEvents(ctx, t.ID, before, term.clock(), pruneBatch)
+			if err != nil {
+				return err
+			}
+			if total += gone; gone < pruneBatch {
+				break
+			}
+		}
+		return term.tell(c.JSON, map[string]int{"deleted": total}, "%d events of tenant %s deleted", total, t.Slug)
+	})
+}

@@ -207,7 +207,8 @@ type cli struct {
 		Example configExampleCmd `cmd:"" help:"Print a commented file with every setting of serve."`
 	} `cmd:"" help:"The settings file."`
 	Audit struct {
-		List auditListCmd `cmd:"" help:"List a tenant's newest events."`
+		List  auditListCmd  `cmd:"" help:"List a tenant's newest events."`
+		Prune auditPruneCmd `cmd:"" help:"Delete a tenant's old events."`
 	} `cmd:"" help:"The audit log: what was done, and by whom."`
 	Doctor     doctorCmd     `cmd:"" help:"Look at mail, DNS, issuers, clocks and proxies from outside, and say how to mend what is wrong."`
 	Backup     backupCmd     `cmd:"" help:"Copy the SQLite database into a file, beside a running server."`

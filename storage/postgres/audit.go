@@ -29,6 +29,25 @@ func (s *Store) ListEvents(ctx context.Context, t idp.TenantID, most int) ([]idp
 	return list(ctx, s, scanEvent, query, named(t), most)
 }
 
+// PruneEvents deletes up to most of a tenant's audit events from before a time,
+// the oldest first, appends one that says how many, and tells that, too.
+func (s *Store) PruneEvents(ctx context.Context, t idp.TenantID, before, now time.Time, most int) (gone int, err error) {
+	const remove = `WITH gone AS (
+			DELETE FROM audit_events WHERE tenant_id = $1 AND event_id IN (
+				SELECT event_id FROM audit_events WHERE tenant_id = $1 AND event_id < $2 ORDER BY event_id LIMIT $3)
+			RETURNING event_id
+		), counted AS (
+			SELECT count(*) AS n FROM gone
+		), noted AS (
+			INSERT INTO audit_events (` + eventColumns + `)
+			SELECT $1, $4, $5, $6, NULL, '', counted.n::text FROM counted WHERE counted.n > 0
+		)
+		SELECT counted.n FROM counted`
+	e := event(t, now, idp.EventPruned)
+	err = s.row(ctx, []any{numberColumn{&gone}}, remove, named(t), key(idp.FirstID(before)), most, key(e.ID), instant(e.At), string(e.Kind))
+	return gone, err
+}
+
 func scanEvent(row pgx.Row) (e idp.Event, err error) {
 	err = row.Scan(keyTo(&e.TenantID), keyTo(&e.ID), timeColumn{&e.At}, textTo(&e.Kind), keyTo(&e.UserID),
 		textTo(&e.ClientID), &e.Detail)

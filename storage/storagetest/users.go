@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"strconv"
 	"time"
 
 	"postern/idp"
@@ -69,6 +70,63 @@ var userCases = cases{
 		w.same([]idp.ClientID{"c2", "c1"}, ids, "clients of the events")
 		w.same(w.now.Add(3*time.Second), got[0].At, "time")
 	},
+	"old events are pruned, the oldest first, and that is noted": func(w *world) {
+		made := events(w, 4)
+		gone, err := w.store.PruneEvents(w.ctx, w.a.id, made.Add(3*time.Hour), made.Add(9*time.Hour), 2)
+		w.ok(err, "prune")
+		w.same(2, gone, "pruned")
+		w.same([]idp.ClientID{"c3", "c2"}, clientsOfEvents(w), "left")
+		gone, err = w.store.PruneEvents(w.ctx, w.a.id, made.Add(3*time.Hour), made.Add(9*time.Hour), 2)
+		w.ok(err, "prune again")
+		w.same(1, gone, "pruned")
+		gone, err = w.store.PruneEvents(w.ctx, w.a.id, made.Add(3*time.Hour), made.Add(9*time.Hour), 2)
+		w.ok(err, "prune in vain")
+		w.same(0, gone, "pruned")
+		w.same([]idp.ClientID{"c3"}, clientsOfEvents(w), "left")
+		w.a.audited(idp.EventPruned, 1+2)
+	},
+	"of many who prune, each event goes once": func(w *world) {
+		made := events(w, 8)
+		counts, errs := race(func(int) (int, error) {
+			return w.store.PruneEvents(w.ctx, w.a.id, made.Add(24*time.Hour), made.Add(48*time.Hour), 3)
+		})
+		w.won(errs, racers, nil)
+		rest, err := w.store.PruneEvents(w.ctx, w.a.id, made.Add(24*time.Hour), made.Add(48*time.Hour), 100)
+		w.ok(err, "prune the rest")
+		for _, gone := range counts {
+			rest += gone
+		}
+		w.same(8, rest, "pruned in all")
+	},
+}
+
+// events leaves tenant a with one event an hour, of clients c0, c1 and so on, and
+// that of the pruning, long after them. It gives the time of the first.
+func events(w *world, n int) time.Time {
+	w.t.Helper()
+	first := w.now.Add(time.Hour)
+	_, err := w.store.PruneEvents(w.ctx, w.a.id, first, first.Add(1000*time.Hour), 1000)
+	w.ok(err, "prune what there is")
+	for i := range n {
+		c := w.a.newClient(idp.ClientID("c" + strconv.Itoa(i)))
+		c.CreatedAt = first.Add(time.Duration(i) * time.Hour)
+		w.ok(w.store.CreateClient(w.ctx, c), "create")
+	}
+	return first
+}
+
+// clientsOfEvents are those of tenant a's events that name one, newest first.
+func clientsOfEvents(w *world) []idp.ClientID {
+	w.t.Helper()
+	all, err := w.store.ListEvents(w.ctx, w.a.id, 1000)
+	w.ok(err, "list")
+	var clients []idp.ClientID
+	for _, e := range all {
+		if e.ClientID != "" {
+			clients = append(clients, e.ClientID)
+		}
+	}
+	return clients
 }
 
 var sessionCases = cases{
