@@ -41,10 +41,10 @@ func (a *rotating) into() []any {
 func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated, error) {
 	const (
 		current = `sha256(g.refresh || $4) = $5`
-		ends    = `(g.created_at + $19::interval)` // of the family
 		again   = `coalesce(sha256(g.previous || $4) = $5 AND g.refreshed_at > $11, false)`
 		update  = `WITH u AS (
-			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AND g.bound_to IN ('', $14) AS own, least(g.refresh_expires, ` + ends + `) > $3 AS in_time
+			SELECT u.*, g.revoked, g.refresh IS NOT NULL AS family, g.client_id = $6 AND g.bound_to IN ('', $14) AS own,
+				least(g.refresh_expires, g.created_at + $19::interval) > $3 AS in_time, g.created_at + $19::interval AS ends
 			FROM grants g` + userOfGrant + `
 			WHERE g.tenant_id = $1 AND g.grant_id = $2
 		), g AS (
@@ -53,13 +53,13 @@ func (s *Store) RotateRefresh(ctx context.Context, r idp.Rotation) (idp.Rotated,
 				previous = CASE WHEN ` + current + ` THEN g.refresh ELSE g.previous END,
 				salt = CASE WHEN ` + current + ` THEN $8 ELSE g.salt END,
 				refreshed_at = CASE WHEN ` + current + ` THEN $3 ELSE g.refreshed_at END,
-				refresh_expires = CASE WHEN ` + current + ` THEN least($9, ` + ends + `) ELSE g.refresh_expires END,
+				refresh_expires = CASE WHEN ` + current + ` THEN least($9, u.ends) ELSE g.refresh_expires END,
 				expires = CASE WHEN ` + current + ` THEN greatest(g.expires, $9) ELSE g.expires END,
 				sweep_day = CASE WHEN ` + current + ` THEN greatest(g.sweep_day, $10::int) ELSE g.sweep_day END,
 				revoked = NOT (` + current + ` OR ` + again + `)
 			FROM u
 			WHERE g.tenant_id = $1 AND g.grant_id = $2 AND NOT g.revoked AND g.refresh IS NOT NULL
-				AND least(g.refresh_expires, ` + ends + `) > $3 AND u.own AND NOT u.disabled
+				AND least(g.refresh_expires, u.ends) > $3 AND u.own AND NOT u.disabled
 				AND (` + current + ` OR ` + again + ` OR $18)
 			RETURNING g.salt, ` + grantColumns + `
 		), noted AS (
