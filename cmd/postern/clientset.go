@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -95,11 +96,14 @@ type clientSetCmd struct {
 }
 
 // clientSettings is what client set --help says of them.
-const clientSettings = "client_name, grant_types, redirect_uris, post_logout_redirect_uris, origins, scopes (a,b), third_party (true, false), " +
+const clientSettings = "client_name, grant_types, redirect_uris, post_logout_redirect_uris, origins, scopes (a,b), " +
 	"pkce (required, optional), finish (link, waiting), default_resource, jwks_uri, client_uri, policy_uri, tos_uri, " +
-	"initiate_login_uri, backchannel_logout_uri, frontchannel_logout_uri, exchange_from, exchange_for, " +
-	"exchange_mode (delegation, impersonation), id_token_encrypted_response_alg, id_token_encrypted_response_enc, " +
-	"userinfo_encrypted_response_alg, userinfo_encrypted_response_enc. An empty value is the default again."
+	"initiate_login_uri, backchannel_logout_uri, frontchannel_logout_uri; id_token_signed_response_alg, " +
+	"access_token_signed_response_alg, userinfo_signed_response_alg, authorization_signed_response_alg (RS256, PS256, ES256, EdDSA); " +
+	"id_token_encrypted_response_alg, id_token_encrypted_response_enc, userinfo_encrypted_response_alg, userinfo_encrypted_response_enc; " +
+	"exchange_from, exchange_for, exchange_mode (delegation, impersonation); true or false: third_party, opaque_access_tokens, " +
+	"dpop_bound_access_tokens, tls_client_certificate_bound_access_tokens, require_pushed_authorization_requests, " +
+	"require_signed_request_object. An empty value is the default again."
 
 // Run changes settings; all of them or none.
 func (c clientSetCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
@@ -154,6 +158,8 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 	texts := map[string]*string{
 		"client_name": &m.Name, "default_resource": &m.DefaultResource, "jwks_uri": &m.JWKSURI, "client_uri": &m.ClientURI,
 		"policy_uri": &m.PolicyURI, "tos_uri": &m.TermsURI, "initiate_login_uri": &m.InitiateLoginURI,
+		"id_token_signed_response_alg": (*string)(&m.IDTokenAlg), "access_token_signed_response_alg": (*string)(&m.AccessTokenAlg),
+		"userinfo_signed_response_alg": (*string)(&m.UserinfoAlg), "authorization_signed_response_alg": (*string)(&m.ResponseAlg),
 		"id_token_encrypted_response_alg": (*string)(&m.IDTokenKeyAlg), "id_token_encrypted_response_enc": (*string)(&m.IDTokenEnc),
 		"userinfo_encrypted_response_alg": (*string)(&m.UserinfoKeyAlg), "userinfo_encrypted_response_enc": (*string)(&m.UserinfoEnc),
 		"backchannel_logout_uri": &m.BackchannelLogoutURI, "frontchannel_logout_uri": &m.FrontchannelLogoutURI,
@@ -161,6 +167,11 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 	lists := map[string]*[]string{
 		"redirect_uris": &m.RedirectURIs, "post_logout_redirect_uris": &m.PostLogoutRedirectURIs, "origins": &m.Origins, "scopes": &m.Scopes,
 		"grant_types": &m.GrantTypes, "exchange_from": &m.From, "exchange_for": &m.For,
+	}
+	switches := map[string]*bool{
+		"third_party": &m.ThirdParty, "opaque_access_tokens": &m.OpaqueTokens, "dpop_bound_access_tokens": &m.DPoPBoundTokens,
+		"tls_client_certificate_bound_access_tokens": &m.TLSBoundTokens, "require_pushed_authorization_requests": &m.RequirePushedRequests,
+		"require_signed_request_object": &m.RequireSignedRequests,
 	}
 	var err error
 	switch {
@@ -171,8 +182,8 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 		if value != "" {
 			*lists[key] = strings.Split(value, ",")
 		}
-	case key == "third_party":
-		m.ThirdParty, err = oneOf(value, "true", "false")
+	case switches[key] != nil:
+		*switches[key], err = oneOf(cmp.Or(value, "false"), "true", "false")
 	case key == "pkce":
 		m.PKCE, err = among(idp.PKCE(value), "", idp.PKCERequired, idp.PKCEOptional)
 	case key == "finish":
