@@ -53,6 +53,8 @@ type TenantSettings struct {
 	APIs []API `json:"apis,omitempty"`
 	// KeyRotation is how long signing keys are used before the next take over.
 	KeyRotation Duration `json:"key_rotation,omitempty"`
+	// SessionLife is how long a browser stays signed in after a login.
+	SessionLife Duration `json:"session_life,omitempty"`
 	// RefreshLife is how long refresh tokens may follow each other after a login.
 	RefreshLife Duration `json:"refresh_life,omitempty"`
 	// Limits are figures of the tenant's own.
@@ -103,11 +105,7 @@ const (
 
 // LinkLife is how long a link of this tenant is good, from its sending.
 func (t Tenant) LinkLife() time.Duration {
-	life := time.Duration(t.Settings.LinkLife)
-	if life == 0 {
-		return DefaultLinkLife
-	}
-	return min(max(life, MinLinkLife), MaxLinkLife)
+	return between(MinLinkLife, t.Settings.LinkLife, MaxLinkLife, DefaultLinkLife)
 }
 
 // Bounds of how long signing keys are used.
@@ -119,11 +117,19 @@ const (
 
 // KeyRotation is how long this tenant's signing keys are used.
 func (t Tenant) KeyRotation() time.Duration {
-	period := time.Duration(t.Settings.KeyRotation)
-	if period == 0 {
-		return DefaultKeyRotation
-	}
-	return min(max(period, MinKeyRotation), MaxKeyRotation)
+	return between(MinKeyRotation, t.Settings.KeyRotation, MaxKeyRotation, DefaultKeyRotation)
+}
+
+// Bounds of how long a browser stays signed in. Browsers keep no cookie for longer
+// than the most.
+const (
+	MinSessionLife = 5 * time.Minute
+	MaxSessionLife = 400 * 24 * time.Hour
+)
+
+// SessionLife is how long a browser stays signed in to this tenant after a login.
+func (t Tenant) SessionLife() time.Duration {
+	return between(MinSessionLife, t.Settings.SessionLife, MaxSessionLife, SessionLife)
 }
 
 // Bounds of how long refresh tokens may follow each other.
@@ -136,11 +142,7 @@ const (
 // RefreshLife is how long an app of this tenant stays signed in by refresh tokens
 // after a login, however often it uses them.
 func (t Tenant) RefreshLife() time.Duration {
-	life := time.Duration(t.Settings.RefreshLife)
-	if life == 0 {
-		return DefaultRefreshLife
-	}
-	return min(max(life, MinRefreshLife), MaxRefreshLife)
+	return between(MinRefreshLife, t.Settings.RefreshLife, MaxRefreshLife, DefaultRefreshLife)
 }
 
 // FirstRefreshExpires is when the first refresh token of a login of now expires.
@@ -202,6 +204,9 @@ func (s TenantSettings) validate() error {
 	if period := time.Duration(s.KeyRotation); period != 0 && (period < MinKeyRotation || period > MaxKeyRotation) {
 		return fmt.Errorf("key rotation %s: 24h to %dh", period, MaxKeyRotation/time.Hour)
 	}
+	if life := time.Duration(s.SessionLife); life != 0 && (life < MinSessionLife || life > MaxSessionLife) {
+		return fmt.Errorf("session life %s: 5m to %dh", life, MaxSessionLife/time.Hour)
+	}
 	if life := time.Duration(s.RefreshLife); life != 0 && (life < MinRefreshLife || life > MaxRefreshLife) {
 		return fmt.Errorf("refresh life %s: 1h to %dh", life, MaxRefreshLife/time.Hour)
 	}
@@ -252,6 +257,14 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	parsed, err := time.ParseDuration(string(b))
 	*d = Duration(parsed)
 	return err
+}
+
+// between is a setting within its bounds, or what it is where nothing is set.
+func between(least time.Duration, set Duration, most, unset time.Duration) time.Duration {
+	if set == 0 {
+		return unset
+	}
+	return min(max(time.Duration(set), least), most)
 }
 
 type tenantKey struct{}

@@ -41,7 +41,8 @@ type Session struct {
 	Revoked  bool
 }
 
-// SessionLife is how long a browser stays signed in, from the login.
+// SessionLife is how long a browser stays signed in, from the login, where its
+// tenant says nothing else (Tenant.SessionLife).
 const SessionLife = 7 * 24 * time.Hour
 
 // Authentication context class references of the two ways to complete a login.

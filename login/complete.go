@@ -90,7 +90,7 @@ func (h *Handler) completion(v *visit, a attempt, acr string) idp.Completion {
 		Session: idp.Session{
 			TenantID: v.tenant.ID, ID: idp.SessionID(idp.NewID(v.now)),
 			Digest:   h.Sessions.secretOf(v.tenant.ID, a.ID, a.browser).Digest(),
-			AuthTime: v.now, ACR: acr, AMR: []string{"email"}, Expires: v.now.Add(idp.SessionLife),
+			AuthTime: v.now, ACR: acr, AMR: []string{"email"}, Expires: v.now.Add(v.tenant.SessionLife()),
 		},
 		Now: v.now,
 	}

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,6 +42,25 @@ func TestSessionsEnd(t *testing.T) {
 				t.Error("still signed in")
 			}
 		})
+	}
+}
+
+// A tenant's change counts from the next login on.
+func TestASessionLastsAsLongAsItsTenantSays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	before, after := w.browser(), w.browser()
+	before.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+	w.acme.Settings.SessionLife = idp.Duration(time.Hour)
+	must(t, w.db.UpdateTenant(t.Context(), w.acme))
+	after.signIn(w.acme, w.request("web"), "ann@example.org").answered(t, "web")
+	w.clock.advance(time.Hour - time.Second)
+	if before.who(w.acme) == "" || after.who(w.acme) == "" {
+		t.Error("a session ended too early")
+	}
+	w.clock.advance(time.Second)
+	if before.who(w.acme) == "" || after.who(w.acme) != "" {
+		t.Errorf("after the hour: the one from before %q, the other %q", before.who(w.acme), after.who(w.acme))
 	}
 }
 

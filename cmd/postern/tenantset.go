@@ -21,7 +21,7 @@ type tenantSetCmd struct {
 
 // tenantSettings is what tenant set --help says of them.
 const tenantSettings = "name, host, root, sign_up (open, invited), allowed_domains, blocked_domains (a.example,*.b.example), " +
-	"pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), refresh_life (1h to 43800h), registration (token, closed), client_documents (on, off), " +
+	"pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), session_life (5m to 9600h), refresh_life (1h to 43800h), registration (token, closed), client_documents (on, off), " +
 	"consent (ask, skip: of clients that register themselves), proof_of_work (off, always, or from a share of a limit: 50%), locale, mail_from, mail_from_name, " +
 	"limit.mailbox, limit.known, limit.sending, limit.attempt, limit.tenant (3/15m,30/24h), " +
 	"colour, colour_dark (#0e5a48), logo (@FILE), greeting, support, privacy, terms, imprint. An empty value is the default again."
@@ -119,6 +119,8 @@ func setPolicy(s *idp.TenantSettings, key, value string) (known bool, err error)
 		s.LinkLife, err = duration(value)
 	case "key_rotation":
 		s.KeyRotation, err = duration(value)
+	case "session_life":
+		s.SessionLife, err = duration(value)
 	case "refresh_life":
 		s.RefreshLife, err = duration(value)
 	case "registration":
