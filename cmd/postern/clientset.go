@@ -95,16 +95,6 @@ type clientSetCmd struct {
 	JSON      bool     `name:"json" help:"JSON on stdout."`
 }
 
-// clientSettings is what client set --help says of them.
-const clientSettings = "client_name, grant_types, redirect_uris, post_logout_redirect_uris, origins, scopes (a,b), " +
-	"pkce (required, optional), finish (link, waiting), default_resource, jwks_uri, client_uri, policy_uri, tos_uri, " +
-	"initiate_login_uri, backchannel_logout_uri, frontchannel_logout_uri; id_token_signed_response_alg, " +
-	"access_token_signed_response_alg, userinfo_signed_response_alg, authorization_signed_response_alg (RS256, PS256, ES256, EdDSA); " +
-	"id_token_encrypted_response_alg, id_token_encrypted_response_enc, userinfo_encrypted_response_alg, userinfo_encrypted_response_enc; " +
-	"exchange_from, exchange_for, exchange_mode (delegation, impersonation); true or false: third_party, opaque_access_tokens, " +
-	"dpop_bound_access_tokens, tls_client_certificate_bound_access_tokens, require_pushed_authorization_requests, " +
-	"require_signed_request_object. An empty value is the default again."
-
 // Run changes settings; all of them or none.
 func (c clientSetCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	if len(c.Settings) == 0 && !c.NewSecret {
@@ -193,7 +183,7 @@ func setClient(m *idp.ClientMetadata, key, value string) error {
 	case strings.Contains(key, "secret"):
 		return errors.New("is replaced at once by --new-secret, or while both are good by `postern client secret add`")
 	default:
-		return noSuchSetting(key, "client", clientSettings)
+		return clientKeys.unknown(key, "client")
 	}
 	return err
 }

@@ -18,6 +18,7 @@ var scripts = map[string]string{
 _postern() {
   local IFS=$'\n'
   COMPREPLY=($(compgen -W "$(postern complete -- "${COMP_WORDS[@]:1:COMP_CWORD}")" -- "${COMP_WORDS[COMP_CWORD]}"))
+  [[ ${COMPREPLY[0]} != *= ]] || compopt -o nospace 2>/dev/null
 }
 complete -o default -F _postern postern
 `,
@@ -26,7 +27,8 @@ complete -o default -F _postern postern
 _postern() {
   local -a next
   next=("${(@f)$(postern complete -- "${(@)words[2,CURRENT]}")}")
-  compadd -- $next || _files
+  compadd -S '' -- ${(M)next:#*=}
+  compadd -- ${next:#*=} || _files
 }
 compdef _postern postern
 `,
@@ -35,7 +37,7 @@ complete -c postern -a '(postern complete -- (commandline -opc)[2..] (commandlin
 `,
 }
 
-// Run prints a script that makes the shell complete commands and flags.
+// Run prints a script that makes the shell complete commands, flags and keys of settings.
 func (c completionCmd) Run(term *terminal) error {
 	_, err := fmt.Fprint(term.stdout, scripts[c.Shell])
 	return err
@@ -70,7 +72,14 @@ func (c completeCmd) Run(term *terminal, app *kong.Kong) error {
 	return nil
 }
 
-// candidates are the commands below a node and the flags that count there.
+// commandPath names a command by its words, without postern's own.
+func commandPath(node *kong.Node) string {
+	path, _, _ := strings.Cut(node.Path(), " <")
+	return strings.TrimPrefix(path, "postern ")
+}
+
+// candidates are the commands below a node, the flags that count there, and the
+// keys that it sets.
 func candidates(node *kong.Node) []string {
 	var all []string
 	for _, child := range node.Children {
@@ -82,6 +91,9 @@ func candidates(node *kong.Node) []string {
 		for _, flag := range group {
 			all = append(all, "--"+flag.Name)
 		}
+	}
+	for _, s := range map[string]keyed{"tenant set": tenantKeys, "client set": clientKeys}[commandPath(node)] {
+		all = append(all, s.key+"=")
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

@@ -60,7 +60,7 @@ func argumentsOf(line string) []string {
 func parses(args []string) error {
 	var grammar cli
 	parser, err := kong.New(&grammar, kong.DefaultEnvars(config.Prefix), kong.ExplicitGroups(config.Groups()),
-		kong.Vars{"tenant_settings": tenantSettings, "client_settings": clientSettings}, kong.Exit(func(int) {}), kong.Writers(&strings.Builder{}, &strings.Builder{}))
+		kong.Vars{"tenant_settings": tenantKeys.help(), "client_settings": clientKeys.help()}, kong.Exit(func(int) {}), kong.Writers(&strings.Builder{}, &strings.Builder{}))
 	if err != nil {
 		return err
 	}

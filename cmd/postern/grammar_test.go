@@ -15,7 +15,7 @@ import (
 func TestEveryCommandTakesJSONAndSaysWhatItDoes(t *testing.T) {
 	var grammar cli
 	parser, err := kong.New(&grammar, kong.DefaultEnvars(config.Prefix), kong.ExplicitGroups(config.Groups()),
-		kong.Vars{"tenant_settings": tenantSettings, "client_settings": clientSettings})
+		kong.Vars{"tenant_settings": tenantKeys.help(), "client_settings": clientKeys.help()})
 	if err != nil {
 		t.Fatal(err)
 	}

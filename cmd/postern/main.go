@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		kong.Description("An OpenID Provider whose only login is an emailed magic link."),
 		kong.DefaultEnvars(config.Prefix),
 		kong.ExplicitGroups(config.Groups()),
-		kong.Vars{"tenant_settings": tenantSettings, "client_settings": clientSettings, "version": "postern " + whichVersion()},
+		kong.Vars{"tenant_settings": tenantKeys.help(), "client_settings": clientKeys.help(), "version": "postern " + whichVersion()},
 		kong.Writers(stdout, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.ValueFormatter(describe),

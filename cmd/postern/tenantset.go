@@ -19,13 +19,6 @@ type tenantSetCmd struct {
 	JSON     bool     `name:"json" help:"JSON on stdout."`
 }
 
-// tenantSettings is what tenant set --help says of them.
-const tenantSettings = "name, host, root, sign_up (open, invited), allowed_domains, blocked_domains (a.example,*.b.example), " +
-	"pkce (required, optional), link_life (2m to 60m), key_rotation (24h to 43800h), session_life (5m to 9600h), refresh_life (1h to 43800h), registration (token, closed), client_documents (on, off), " +
-	"consent (ask, skip: of clients that register themselves), proof_of_work (off, always, or from a share of a limit: 50%), locale, mail_from, mail_from_name, " +
-	"limit.mailbox, limit.known, limit.sending, limit.attempt, limit.tenant (3/15m,30/24h), " +
-	"colour, colour_dark (#0e5a48), logo (@FILE), greeting, support, privacy, terms, imprint. An empty value is the default again."
-
 // Run changes settings; all of them or none.
 func (c tenantSetCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
 	return withTenant(ctx, in, c.Slug, func(store storage.Store, t idp.Tenant) error {
@@ -80,7 +73,7 @@ func setTenant(t *idp.Tenant, key, value string) error {
 	if name, ok := strings.CutPrefix(key, "limit."); ok {
 		return t.Settings.Limits.Set(name, value)
 	}
-	return noSuchSetting(key, "tenant", tenantSettings)
+	return tenantKeys.unknown(key, "tenant")
 }
 
 // setAddress sets what a tenant is called and where it is.
