@@ -55,6 +55,12 @@ func (c *cached) UpdateTenant(ctx context.Context, t idp.Tenant) error {
 	return c.Store.UpdateTenant(ctx, t)
 }
 
+func (c *cached) DeleteTenant(ctx context.Context, t idp.TenantID) error {
+	defer c.tenants.forget()
+	defer c.clients.forget()
+	return c.Store.DeleteTenant(ctx, t)
+}
+
 func (c *cached) UpdateClient(ctx context.Context, client idp.Client) error {
 	defer c.clients.forget()
 	return c.Store.UpdateClient(ctx, client)

@@ -51,6 +51,10 @@ type Tenants interface {
 	CreateTenant(ctx context.Context, t idp.Tenant) error
 	// UpdateTenant replaces name, host, root and settings; idp.ErrNotFound, ErrConflict.
 	UpdateTenant(ctx context.Context, t idp.Tenant) error
+	// DeleteTenant takes away a tenant with all that is in it, its audit log too, in
+	// one transaction; idp.ErrNotFound if it is not there. What a process wrote that
+	// had not heard of it goes then, too, by calling it again.
+	DeleteTenant(ctx context.Context, t idp.TenantID) error
 	// FindTenantBySlug, FindTenantByHost and FindRootTenant give a tenant or idp.ErrNotFound.
 	FindTenantBySlug(ctx context.Context, slug string) (idp.Tenant, error)
 	FindTenantByHost(ctx context.Context, host string) (idp.Tenant, error)

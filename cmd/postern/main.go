@@ -161,6 +161,7 @@ type cli struct {
 		List   tenantListCmd   `cmd:"" help:"List the tenants."`
 		Set    tenantSetCmd    `cmd:"" help:"Change settings of a tenant."`
 		Show   tenantShowCmd   `cmd:"" help:"Show the settings of a tenant."`
+		Delete tenantDeleteCmd `cmd:"" help:"Take a tenant away with all that is in it."`
 	} `cmd:"" help:"Tenants: the islands, each an issuer of its own."`
 	Client struct {
 		Create clientCreateCmd `cmd:"" help:"Add a client."`

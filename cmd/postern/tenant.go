@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"postern/config"
 	"postern/idp"
+	"postern/storage"
 )
 
 type tenantCreateCmd struct {
@@ -32,9 +34,12 @@ type tenantView struct {
 	// Documents is "on" where clients are let in by the URL of their metadata.
 	Documents string `json:"client_documents,omitempty"`
 	// Work says when bots are kept off by work, where they are.
-	Work   string `json:"proof_of_work,omitempty"`
-	Link   string `json:"link_life"`
-	Locale string `json:"locale,omitempty"`
+	Work        string `json:"proof_of_work,omitempty"`
+	Link        string `json:"link_life"`
+	Session     string `json:"session_life"`
+	Refresh     string `json:"refresh_life"`
+	KeyRotation string `json:"key_rotation"`
+	Locale      string `json:"locale,omitempty"`
 	// MailFrom is the sender of its mails, where it is not the instance's.
 	MailFrom     string `json:"mail_from,omitempty"`
 	MailFromName string `json:"mail_from_name,omitempty"`
@@ -49,7 +54,8 @@ type tenantView struct {
 func viewTenant(t idp.Tenant) tenantView {
 	v := tenantView{
 		ID: t.ID, Slug: t.Slug, Name: t.Name, Host: t.Host, Root: t.Root,
-		SignUp: "open", PKCE: "optional", Link: t.LinkLife().String(), Locale: t.Settings.Locale,
+		SignUp: "open", PKCE: "optional", Locale: t.Settings.Locale,
+		Link: t.LinkLife().String(), Session: t.SessionLife().String(), Refresh: t.RefreshLife().String(), KeyRotation: t.KeyRotation().String(),
 		MailFrom: string(t.Settings.Mail.Address), MailFromName: t.Settings.Mail.Name,
 		Work: string(t.Settings.Work), Allowed: t.Settings.AllowedDomains, Blocked: t.Settings.BlockedDomains,
 		Limits: t.Settings.Limits.Texts(), Brand: t.Settings.Brand,
@@ -96,6 +102,34 @@ func (c tenantCreateCmd) Run(ctx context.Context, term *terminal, in config.Inst
 		return err
 	}
 	return term.tell(c.JSON, viewTenant(t), "tenant %s created; next: postern client create --tenant %s …", t.Slug, t.Slug)
+}
+
+type tenantDeleteCmd struct {
+	Slug    string `arg:"" help:"The tenant."`
+	Confirm string `required:"" placeholder:"SLUG" help:"The same once more, for there is no way back but a backup."`
+	JSON    bool   `name:"json" help:"JSON on stdout."`
+}
+
+// Run takes the tenant away, and a moment later whatever a server wrote for it
+// that had not heard yet.
+func (c tenantDeleteCmd) Run(ctx context.Context, term *terminal, in config.Instance) error {
+	if c.Confirm != c.Slug {
+		return usage("--confirm %s says that tenant %s is to go, with its people, apps and keys", c.Slug, c.Slug)
+	}
+	return withTenant(ctx, in, c.Slug, func(store storage.Store, t idp.Tenant) error {
+		if err := store.DeleteTenant(ctx, t.ID); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * cacheLife):
+		}
+		if err := store.DeleteTenant(ctx, t.ID); err != nil && !errors.Is(err, idp.ErrNotFound) {
+			return err
+		}
+		return term.tell(c.JSON, map[string]any{"id": t.ID, "slug": t.Slug}, "tenant %s is deleted", t.Slug)
+	})
 }
 
 type tenantListCmd struct {

@@ -74,6 +74,7 @@ func changeBesides(w *world) {
 		}
 	}
 	w.inviteBesides()
+	w.deleteBesides()
 	w.noFaults()
 }
 
@@ -108,6 +109,38 @@ func (w *world) inviteBesides() {
 	}
 	if n := len(w.Sink.Mails(stranger.address)); n > 0 {
 		w.t.Errorf("%d mails to a stranger where people are invited only", n)
+	}
+}
+
+// deleteBesides deletes the tenant: it is unknown to every process by the time
+// that the command has ended, and another of its name knows nothing of it.
+func (w *world) deleteBesides() {
+	w.t.Helper()
+	const metadata = "/.well-known/openid-configuration"
+	other := strings.TrimSuffix(w.Issuer, "demo") + "other"
+	for _, command := range []string{"tenant create other --name Other", "tenant delete demo --confirm demo"} {
+		if _, err := w.Run(w.t.Context(), strings.Fields(command)...); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	for replica := range w.Processes {
+		for _, address := range []string{w.Issuer + metadata, w.Issuer + "/jwks", w.request().url} {
+			if got := w.asked(replica, address).StatusCode; got != http.StatusNotFound {
+				w.t.Errorf("%s of a tenant that is deleted: %d", address, got)
+			}
+		}
+		if got := w.asked(replica, other+metadata).StatusCode; got != http.StatusOK {
+			w.t.Errorf("another tenant: %d", got)
+		}
+	}
+	if _, err := w.Run(w.t.Context(), "tenant", "create", "demo", "--name", "Demo"); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, list := range []string{"client list --tenant demo", "user list --tenant demo", "key list --tenant demo"} {
+		out, err := w.Run(w.t.Context(), append(strings.Fields(list), "--json")...)
+		if err != nil || strings.TrimSpace(string(out)) != "[]" {
+			w.t.Errorf("%s: %s, %v", list, out, err)
+		}
 	}
 }
 

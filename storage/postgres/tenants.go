@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"postern/idp"
 )
@@ -47,6 +48,23 @@ func (s *Store) UpdateTenant(ctx context.Context, t idp.Tenant) error {
 		return err
 	}
 	rows, err := s.exec(ctx, update, named(t.ID), t.Name, orNull(t.Host), t.Root, settings)
+	return exactlyOne(rows, err, idp.ErrNotFound)
+}
+
+// DeleteTenant takes away a tenant with all that is in it, its audit log too, in
+// one transaction; idp.ErrNotFound if it is not there. What a process wrote that
+// had not heard of it goes then, too, by calling it again.
+func (s *Store) DeleteTenant(ctx context.Context, t idp.TenantID) error {
+	var all pgx.Batch
+	for _, table := range tenantTables {
+		all.Queue(`DELETE FROM `+table+` WHERE tenant_id = $1`, named(t))
+	}
+	var rows int64
+	all.Queue(`DELETE FROM tenants WHERE tenant_id = $1`, named(t)).Exec(func(tag pgconn.CommandTag) error {
+		rows = tag.RowsAffected()
+		return nil
+	})
+	err := s.together(ctx, &all)
 	return exactlyOne(rows, err, idp.ErrNotFound)
 }
 

@@ -23,16 +23,48 @@ var tenantCases = cases{
 		_, err = w.store.FindRootTenant(w.ctx)
 		w.is(idp.ErrNotFound, err, "root")
 	},
-	"slug, host and root are taken once":    tenantNamesAreTakenOnce,
-	"tenants without a host are many":       tenantsWithoutHost,
-	"an update replaces all but the slug":   tenantUpdate,
-	"an update of nobody is not found":      tenantUpdateOfNobody,
-	"tenants are listed by slug":            tenantsAreListed,
-	"making one is audited in it":           func(w *world) { w.a.audited(idp.EventTenantMade, 1) },
-	"of many that want one slug, one wins":  func(w *world) { raceForTenant(w, func(t *idp.Tenant) { t.Slug = "wanted" }) },
-	"of many that want the root, one wins":  func(w *world) { raceForTenant(w, func(t *idp.Tenant) { t.Root = true }) },
-	"of many that want one host, one wins":  func(w *world) { raceForTenant(w, func(t *idp.Tenant) { t.Host = "wanted.example" }) },
-	"a root tenant is found and can resign": rootTenant,
+	"slug, host and root are taken once":                                 tenantNamesAreTakenOnce,
+	"tenants without a host are many":                                    tenantsWithoutHost,
+	"an update replaces all but the slug":                                tenantUpdate,
+	"an update of nobody is not found":                                   tenantUpdateOfNobody,
+	"tenants are listed by slug":                                         tenantsAreListed,
+	"making one is audited in it":                                        func(w *world) { w.a.audited(idp.EventTenantMade, 1) },
+	"of many that want one slug, one wins":                               func(w *world) { raceForTenant(w, func(t *idp.Tenant) { t.Slug = "wanted" }) },
+	"of many that want the root, one wins":                               func(w *world) { raceForTenant(w, func(t *idp.Tenant) { t.Root = true }) },
+	"of many that want one host, one wins":                               func(w *world) { raceForTenant(w, func(t *idp.Tenant) { t.Host = "wanted.example" }) },
+	"a root tenant is found and can resign":                              rootTenant,
+	"one that is deleted goes with all that is in it, and no other does": tenantDelete,
+	"what was written meanwhile goes when it is deleted again":           tenantDeleteAgain,
+	"of many that delete it, one does": func(w *world) {
+		_, errs := race(func(int) (struct{}, error) { return struct{}{}, w.store.DeleteTenant(w.ctx, w.a.id) })
+		w.won(errs, 1, idp.ErrNotFound)
+	},
+}
+
+func tenantDelete(w *world) {
+	w.ok(w.store.DeleteTenant(w.ctx, w.a.id), "delete")
+	gone := w.a.snapshot()
+	w.same([]string{"tenant", "user", "session", "request", "link", "link", "grant"}, gone.Gone, "what is gone")
+	w.same(0, len(gone.Clients)+len(gone.Keys)+len(gone.Events), "clients, keys and events")
+	w.same(0, len(w.a.dueAt(w.now.Add(time.Hour))), "mails")
+	_, err := w.store.FindTenantByHost(w.ctx, w.a.tenant.Host)
+	w.is(idp.ErrNotFound, err, "by host")
+	w.is(idp.ErrNotFound, w.store.DeleteTenant(w.ctx, w.a.id), "delete again")
+	again := w.a.tenant
+	again.ID = idp.TenantID(idp.NewID(w.now))
+	w.ok(w.store.CreateTenant(w.ctx, again), "another of its name")
+	clients, err := w.store.ListClients(w.ctx, again.ID)
+	w.ok(err, "list")
+	w.same(0, len(clients), "clients of the other")
+}
+
+func tenantDeleteAgain(w *world) {
+	w.ok(w.store.DeleteTenant(w.ctx, w.a.id), "delete")
+	late := w.a.newUser("late", "late@example.org")
+	w.ok(w.store.InviteUser(w.ctx, late), "invite")
+	w.is(idp.ErrNotFound, w.store.DeleteTenant(w.ctx, w.a.id), "delete again")
+	_, err := w.store.FindUser(w.ctx, w.a.id, late.Address)
+	w.is(idp.ErrNotFound, err, "who came late")
 }
 
 func bareTenant(w *world, slug string) idp.Tenant {
