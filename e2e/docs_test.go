@@ -90,6 +90,25 @@ func TestDocumentsNameWhatIsThere(t *testing.T) {
 	}
 }
 
+// Every file and folder that ARCHITECTURE.md sends a reader to is there.
+func TestTheArchitectureNamesWhatIsThere(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, name := range regexp.MustCompile("`([a-z0-9]+/[A-Za-z0-9_*/.-]*)`").FindAllStringSubmatch(string(text), -1) {
+		found++
+		if there, err := filepath.Glob(filepath.Join("..", name[1])); err != nil || len(there) == 0 {
+			t.Errorf("ARCHITECTURE.md names %s, which is not there", name[1])
+		}
+	}
+	if found < 50 {
+		t.Errorf("%d names were looked at", found)
+	}
+}
+
 func testsOfTheProject(t *testing.T) map[string]bool {
 	t.Helper()
 	found := map[string]bool{}
