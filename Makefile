@@ -22,7 +22,7 @@ check: ## Everything: lint, vet, all tests, fuzzing
 	./check
 
 .PHONY: mutate
-mutate: ## Take each countermeasure out in turn; its test has to notice (half an hour)
+mutate: ## Take each countermeasure out in turn; its test has to notice (an hour)
 	e2e/mutations/run
 
 .PHONY: fuzz
@@ -30,7 +30,7 @@ fuzz: ## Every fuzz target for FUZZTIME (default: an hour) each
 	./fuzz $(or $(FUZZTIME),1h)
 
 .PHONY: conformance
-conformance: ## The OpenID conformance suite, all plans that apply (needs its kit; half an hour)
+conformance: ## The OpenID conformance suite, all plans that apply (needs its kit; an hour)
 	conformance/run
 
 .PHONY: golden
