@@ -77,7 +77,7 @@ type Store interface {
 	SignOutUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error
 	// ListAccess gives up to most apps that have a grant of the user which counts
 	// at now, newest first: those of FindGrant, together for each client. The
-	// account page and clients that are gone are left out.
+	// account page is left out.
 	ListAccess(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.Access, error)
 	// EndAccess takes back what an app may do for a user, the consent and every
 	// grant, with the audit event; idp.ErrNotFound if there is nothing.

@@ -29,16 +29,12 @@ func (s *Store) ListAccess(ctx context.Context, t idp.TenantID, u idp.UserID, no
 				AND (` + offline + ` OR g.session_id IN (SELECT standing.session_id FROM standing))
 			GROUP BY g.client_id
 		)
-		SELECT ` + clientColumns + `, access.since, coalesce(access.offline, false)
-		FROM access JOIN clients c ON c.tenant_id = $1 AND c.client_id = access.client_id
-		ORDER BY access.since DESC, c.client_id LIMIT $4`
+		SELECT access.client_id, coalesce(c.metadata, '{}'), access.since, coalesce(access.offline, false)
+		FROM access LEFT JOIN clients c ON c.tenant_id = $1 AND c.client_id = access.client_id
+		ORDER BY access.since DESC, access.client_id LIMIT $4`
 	)
 	return list(ctx, s, func(row pgx.Row) (a idp.Access, err error) {
-		var c clientRow
-		if err := row.Scan(append(c.into(), timeColumn{&a.Since}, boolColumn{&a.Offline})...); err != nil {
-			return idp.Access{}, err
-		}
-		a.Client, err = c.done()
+		err = row.Scan(textTo(&a.ClientID), documentColumn{&a.Metadata}, timeColumn{&a.Since}, boolColumn{&a.Offline})
 		return a, err
 	}, query, named(t), named(u), instant(now), most, string(idp.AccountClient))
 }

@@ -23,11 +23,11 @@ func (s *Store) ListAccess(ctx context.Context, t idp.TenantID, u idp.UserID, no
 				max(offline AND refresh IS NOT NULL AND coalesce(refresh_expires, 0) > ?3) AS offline
 			FROM counting WHERE offline OR signed_in GROUP BY client_id
 		)
-		SELECT ` + clientColumns + `, access.since, access.offline
-		FROM access JOIN clients ON clients.tenant_id = ?1 AND clients.client_id = access.client_id
-		ORDER BY access.since DESC, clients.client_id LIMIT ?4`
+		SELECT access.client_id, coalesce(clients.metadata, '{}'), access.since, access.offline
+		FROM access LEFT JOIN clients ON clients.tenant_id = ?1 AND clients.client_id = access.client_id
+		ORDER BY access.since DESC, access.client_id LIMIT ?4`
 	return list(ctx, s.read, func(row scanner) (a idp.Access, err error) {
-		err = row.Scan(append(clientInto(&a.Client), timeColumn{&a.Since}, &a.Offline)...)
+		err = row.Scan(&a.ClientID, documentColumn{&a.Metadata}, timeColumn{&a.Since}, &a.Offline)
 		return a, err
 	}, query, t, u, micros(now), most, idp.AccountClient)
 }

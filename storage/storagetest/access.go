@@ -11,44 +11,50 @@ var accessCases = cases{
 	"an app keeps access where a refresh token outlives logins": accessOffline,
 	"access ends with the session, unless it is offline": func(w *world) {
 		off, _ := w.a.grantFor("offline", refreshed)
-		w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now, Offline: true})
+		w.accessIs(w.now, w.a.offlineAccess(w.now))
 		w.ok(w.store.RevokeSession(w.ctx, w.a.id, w.a.session.ID, w.now), "sign out")
-		w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now, Offline: true})
+		w.accessIs(w.now, w.a.offlineAccess(w.now))
 		w.ok(w.store.RevokeGrant(w.ctx, w.a.id, off.ID, "app", w.now), "revoke")
 		w.accessIs(w.now)
 	},
 	"access stands on the session that took its session's place": func(w *world) {
 		w.ok(replaceBy(w, person), "replace")
-		w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now})
+		w.accessIs(w.now, w.a.access(w.now))
 		w.ok(w.store.RevokeSession(w.ctx, w.a.id, idp.SessionID(w.id("session replacing")), w.now), "sign out")
 		w.accessIs(w.now)
 	},
 	"access ends in time": func(w *world) {
-		w.accessIs(w.a.grant.Expires.Add(-time.Microsecond), idp.Access{Client: w.a.client, Since: w.now})
+		w.accessIs(w.a.grant.Expires.Add(-time.Microsecond), w.a.access(w.now))
 		w.accessIs(w.a.grant.Expires)
 		w.a.grantFor("long", func(g *idp.Grant) { g.Expires = w.now.Add(2 * idp.SessionLife) })
-		w.accessIs(w.a.session.Expires.Add(-time.Microsecond), idp.Access{Client: w.a.client, Since: w.now})
+		w.accessIs(w.a.session.Expires.Add(-time.Microsecond), w.a.access(w.now))
 		w.accessIs(w.a.session.Expires)
 	},
 	"newer access is listed first, and so much of it": func(w *world) {
 		newer := w.a.clientWithAccess("newer", w.now.Add(time.Second))
-		w.accessIs(w.now, idp.Access{Client: newer, Since: w.now.Add(time.Second)}, idp.Access{Client: w.a.client, Since: w.now})
+		w.accessIs(w.now, newer, w.a.access(w.now))
 		one, err := w.store.ListAccess(w.ctx, w.a.id, w.a.user.ID, w.now, 1)
 		w.ok(err, "list one")
-		w.same([]idp.Access{{Client: newer, Since: w.now.Add(time.Second)}}, one, "access")
+		w.same([]idp.Access{newer}, one, "access")
 	},
-	"the account page and apps that are gone have no access to show": func(w *world) {
+	"the account page is no app": func(w *world) {
 		w.a.clientWithAccess(idp.AccountClient, w.now)
-		w.a.grantFor("unknown", func(g *idp.Grant) { g.ClientID = "unknown" })
-		w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now})
+		w.accessIs(w.now, w.a.access(w.now))
+	},
+	"an app that is deleted has no access": func(w *world) {
 		w.ok(w.store.DeleteClient(w.ctx, w.a.id, "app", w.now), "delete client")
 		w.accessIs(w.now)
+	},
+	"an app that nobody registered has access for longer than it is kept": func(w *world) {
+		c := w.a.newDocument()
+		w.a.grantFor("document", func(g *idp.Grant) { g.ClientID, g.CreatedAt = c.ID, w.now.Add(time.Second) })
+		w.accessIs(w.now, idp.Access{ClientID: c.ID, Since: w.now.Add(time.Second)}, w.a.access(w.now))
 	},
 	"another person's apps are not one's own": func(w *world) {
 		other := w.a.newUser("other", "other@example.org")
 		w.ok(w.store.InviteUser(w.ctx, other), "invite")
 		theirs, _ := w.a.grantFor("theirs", func(g *idp.Grant) { g.UserID = other.ID; refreshed(g) })
-		w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now})
+		w.accessIs(w.now, w.a.access(w.now))
 		w.ok(w.store.EndAccess(w.ctx, w.a.id, w.a.user.ID, "app", w.now), "end")
 		w.accessIs(w.now)
 		grantIs(w, theirs.ID, w.now, nil)
@@ -89,7 +95,7 @@ var accessCases = cases{
 		w.a.clientWithAccess("own", w.now)
 		theirs, err := w.store.ListAccess(w.ctx, w.b.id, w.b.user.ID, w.now, 10)
 		w.ok(err, "list theirs")
-		w.same([]idp.Access{{Client: w.b.client, Since: w.now}}, theirs, "their access")
+		w.same([]idp.Access{w.b.access(w.now)}, theirs, "their access")
 		w.is(idp.ErrNotFound, w.store.EndAccess(w.ctx, w.b.id, w.b.user.ID, "own", w.now), "end")
 		grantIs(w, idp.GrantID(w.id("grant own")), w.now, nil)
 	},
@@ -98,16 +104,16 @@ var accessCases = cases{
 func accessAsOne(w *world) {
 	w.a.grantFor("older", func(g *idp.Grant) { g.CreatedAt = w.now.Add(-time.Minute) })
 	w.a.grantFor("oldest, ended", func(g *idp.Grant) { g.CreatedAt, g.Revoked = w.now.Add(-time.Hour), true })
-	w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now.Add(-time.Minute)})
+	w.accessIs(w.now, w.a.access(w.now.Add(-time.Minute)))
 }
 
 func accessOffline(w *world) {
 	w.a.grantFor("unredeemed", offline)
 	w.a.grantFor("not asked for", func(g *idp.Grant) { refreshed(g); g.Request.Scope = []string{"openid"} })
-	w.accessIs(w.now, idp.Access{Client: w.a.client, Since: w.now})
+	w.accessIs(w.now, w.a.access(w.now))
 	off, _ := w.a.grantFor("offline", func(g *idp.Grant) { refreshed(g); g.Expires = g.RefreshExpires.Add(time.Hour) })
-	w.accessIs(off.RefreshExpires.Add(-time.Microsecond), idp.Access{Client: w.a.client, Since: w.now, Offline: true})
-	w.accessIs(off.RefreshExpires, idp.Access{Client: w.a.client, Since: w.now})
+	w.accessIs(off.RefreshExpires.Add(-time.Microsecond), w.a.offlineAccess(w.now))
+	w.accessIs(off.RefreshExpires, w.a.access(w.now))
 }
 
 // refreshed makes a grant one that has a refresh token.
@@ -118,12 +124,23 @@ func refreshed(g *idp.Grant) {
 }
 
 // clientWithAccess makes a client and a grant of the side's person for it.
-func (s *side) clientWithAccess(id idp.ClientID, since time.Time) idp.Client {
+func (s *side) clientWithAccess(id idp.ClientID, since time.Time) idp.Access {
 	s.w.t.Helper()
 	c := s.newClient(id)
 	s.w.ok(s.w.store.CreateClient(s.w.ctx, c), "create client")
 	s.grantFor(string(id), func(g *idp.Grant) { g.ClientID, g.CreatedAt = id, since })
-	return c
+	return idp.Access{ClientID: id, Metadata: c.Metadata, Since: since}
+}
+
+// access is that of the side's client.
+func (s *side) access(since time.Time) idp.Access {
+	return idp.Access{ClientID: s.client.ID, Metadata: s.client.Metadata, Since: since}
+}
+
+func (s *side) offlineAccess(since time.Time) idp.Access {
+	a := s.access(since)
+	a.Offline = true
+	return a
 }
 
 // accessIs fails unless just these apps have access at now.
