@@ -13,31 +13,84 @@ import (
 	"postern/templates"
 )
 
-const pathAccount = "/auth/account"
+// The account page, and where its forms post to.
+const (
+	pathAccount    = "/auth/account"
+	pathSignOut    = pathAccount + "/signout"
+	pathEverywhere = pathAccount + "/everywhere"
+	pathAccess     = pathAccount + "/access"
+)
 
 // account serves GET /auth/account: where a person who has just signed in may
-// change their address. Anybody else is sent to sign in, and comes back here.
+// change their address, and see and end where they are signed in and which apps
+// have access. Anybody else is sent to sign in, and comes back here.
 func (h *Handler) account(w http.ResponseWriter, v *visit) error {
 	session, user, err := h.fresh(v)
-	if errors.Is(err, errSignIn) {
-		return h.toAccountLogin(w, v, user)
-	}
 	if err != nil {
+		return h.orSignIn(w, v, user, err)
+	}
+	return h.writeAccount(w, v, http.StatusOK, session, user, templates.Account{Notice: noticeOf(v, session)})
+}
+
+// noticeOf is what a form of this page has just done, by the redirect that ended
+// it. That names the session, which a link made by others cannot.
+func noticeOf(v *visit, session idp.Session) templates.Notice {
+	said := v.r.URL.Query()
+	if said.Get("of") != string(session.ID) {
+		return ""
+	}
+	switch notice := templates.Notice(said.Get("done")); notice {
+	case templates.NoticeChanged, templates.NoticeSignedOut, templates.NoticeNotSignedIn,
+		templates.NoticeAccessEnded, templates.NoticeHadNoAccess:
+		return notice
+	default:
+		return ""
+	}
+}
+
+// toAccount ends a form of the account page: back to it, with what was done.
+func toAccount(w http.ResponseWriter, v *visit, session idp.SessionID, done templates.Notice) {
+	redirect(w, v.at(pathAccount, url.Values{"done": {string(done)}, "of": {string(session)}}))
+}
+
+func (h *Handler) writeAccount(
+	w http.ResponseWriter, v *visit, status int, session idp.Session, user idp.User, page templates.Account,
+) error {
+	page.Address, page.SignedIn = string(user.Address), session.AuthTime
+	if err := h.fillAccess(v, session, &page); err != nil {
 		return err
 	}
-	h.writeAccount(w, v, http.StatusOK, session, templates.Account{
-		Address: string(user.Address), Changed: v.r.URL.Query().Get("changed") == string(session.ID),
-	})
+	token := func(path string) []templates.Hidden {
+		return []templates.Hidden{h.tokenField(w, v, accountAction(path, session))}
+	}
+	page.Hidden, page.SignOut, page.All, page.Remove = token(pathAccount), token(pathSignOut), token(pathEverywhere), token(pathAccess)
+	h.write(w, v, status, nil, true, page)
 	return nil
 }
 
-func (h *Handler) writeAccount(w http.ResponseWriter, v *visit, status int, session idp.Session, page templates.Account) {
-	page.Hidden = []templates.Hidden{h.tokenField(w, v, accountAction(session))}
-	h.write(w, v, status, nil, true, page)
+// accountAction names a form, for the session that it was shown to.
+func accountAction(path string, session idp.Session) string { return path + ":" + string(session.ID) }
+
+// openAccountForm reads one of the account page's forms, and proves that it was
+// shown to who is signed in by a fresh login; errSignIn as fresh.
+func (h *Handler) openAccountForm(w http.ResponseWriter, v *visit, path string) (idp.Session, idp.User, error) {
+	if err := v.readForm(w); err != nil {
+		return idp.Session{}, idp.User{}, err
+	}
+	session, user, err := h.fresh(v)
+	if err != nil {
+		return session, user, err
+	}
+	return session, user, h.checkToken(v, accountAction(path, session))
 }
 
-// accountAction names the form, for the session that it was shown to.
-func accountAction(session idp.Session) string { return "account:" + string(session.ID) }
+// orSignIn leads who is not signed in freshly to a login; other errors stay.
+func (h *Handler) orSignIn(w http.ResponseWriter, v *visit, user idp.User, err error) error {
+	if errors.Is(err, errSignIn) {
+		return h.toAccountLogin(w, v, user)
+	}
+	return err
+}
 
 // fresh gives who is signed in by a login that is not older than idp.FreshLogin;
 // errSignIn, with the user if there is one, where it is.
@@ -106,18 +159,9 @@ func (h *Handler) accountClient(v *visit) (idp.Client, error) {
 // takeNewAddress serves POST /auth/account. Whether somebody has the address
 // already is not looked at: who proves the mailbox may know, and nobody else.
 func (h *Handler) takeNewAddress(w http.ResponseWriter, v *visit) error {
-	if err := v.readForm(w); err != nil {
-		return err
-	}
-	session, user, err := h.fresh(v)
-	if errors.Is(err, errSignIn) {
-		return h.toAccountLogin(w, v, user)
-	}
+	session, user, err := h.openAccountForm(w, v, pathAccount)
 	if err != nil {
-		return err
-	}
-	if err := h.checkToken(v, accountAction(session)); err != nil {
-		return err
+		return h.orSignIn(w, v, user, err)
 	}
 	address, err := idp.ParseAddress(v.form.Get("email"))
 	switch {
@@ -140,10 +184,9 @@ func (h *Handler) takeNewAddress(w http.ResponseWriter, v *visit) error {
 }
 
 func (h *Handler) badNewAddress(w http.ResponseWriter, v *visit, session idp.Session, user idp.User, problem string) error {
-	h.writeAccount(w, v, http.StatusUnprocessableEntity, session, templates.Account{
-		Address: string(user.Address), Email: v.typedAddress(), Problem: problem,
+	return h.writeAccount(w, v, http.StatusUnprocessableEntity, session, user, templates.Account{
+		Email: v.typedAddress(), Problem: problem,
 	})
-	return nil
 }
 
 // change makes one attempt to give who is signed in the address that a link has
@@ -180,9 +223,4 @@ func (h *Handler) notice(v *visit, a attempt, user idp.User) idp.NewFlow {
 		Locale: a.Locale, State: idp.FlowAsked, CreatedAt: v.now, Expires: v.now.Add(v.tenant.FlowLife()), NextMail: v.now,
 	}
 	return idp.NewFlow{Flow: flow, Mail: outboxEntry(v, flow, MailDecision{Send: true})}
-}
-
-// toChanged ends a change of address: back to the account page, which says so.
-func toChanged(w http.ResponseWriter, v *visit, session idp.SessionID) {
-	redirect(w, v.at(pathAccount, url.Values{"changed": {string(session)}}))
 }

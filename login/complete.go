@@ -153,7 +153,7 @@ func newGrant(v *visit, req idp.AuthRequest) (idp.Grant, idp.Credential) {
 func (h *Handler) proceed(w http.ResponseWriter, v *visit, done completed) error {
 	switch {
 	case done.changed != "":
-		toChanged(w, v, done.changed)
+		toAccount(w, v, done.changed, templates.NoticeChanged)
 		return nil
 	case done.code != nil:
 		return h.Responder.Code(w, v.r, done.Request, done.code.Reveal())

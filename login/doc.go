@@ -13,8 +13,10 @@
 //	POST /auth/finish --------- "continue here", where the waiting tab finishes
 //	GET, POST /auth/consent --- may a third-party client have what it asks for
 //	POST /auth/consent/cancel - access_denied to the client
-//	GET  /auth/account -------- change of address, after a fresh login
-//	POST /auth/account -------- the same flow for the new address, 303 to its waiting page
+//	GET  /auth/account -------- the person's own page, after a fresh login
+//	POST /auth/account -------- the same flow for a new address, 303 to its waiting page
+//	POST /auth/account/signout, /everywhere, /access
+//	                            end another session, all there is, an app's access
 //	GET  /auth/assets/brand/* - a tenant's colours and logo
 //
 // What it must never do: advance a login for a browser without the secret of

@@ -276,3 +276,31 @@ func (s *spy) Agree(ctx context.Context, c idp.Consent, g idp.Grant) error {
 	}
 	return s.Store.Agree(ctx, c, g)
 }
+
+func (s *spy) ListAccess(ctx context.Context, t idp.TenantID, u idp.UserID, now time.Time, most int) ([]idp.Access, error) {
+	if err := s.note("ListAccess"); err != nil {
+		return nil, err
+	}
+	return s.Store.ListAccess(ctx, t, u, now, most)
+}
+
+func (s *spy) EndSession(ctx context.Context, t idp.TenantID, id idp.SessionID, now time.Time) error {
+	if err := s.note("EndSession"); err != nil {
+		return err
+	}
+	return s.Store.EndSession(ctx, t, id, now)
+}
+
+func (s *spy) SignOutUser(ctx context.Context, t idp.TenantID, id idp.UserID, now time.Time) error {
+	if err := s.note("SignOutUser"); err != nil {
+		return err
+	}
+	return s.Store.SignOutUser(ctx, t, id, now)
+}
+
+func (s *spy) EndAccess(ctx context.Context, t idp.TenantID, u idp.UserID, c idp.ClientID, now time.Time) error {
+	if err := s.note("EndAccess"); err != nil {
+		return err
+	}
+	return s.Store.EndAccess(ctx, t, u, c, now)
+}

@@ -36,7 +36,7 @@ func FuzzRelayCodes(f *testing.F) {
 // nothing that is posted changes it: no form's token is right.
 func FuzzFormsOfPages(f *testing.F) {
 	w := newWorld(f)
-	for _, path := range []string{"/auth/login", "/auth/cancel", "/auth/verify", "/auth/code", "/auth/resend", "/auth/finish", "/auth/consent", "/auth/account"} {
+	for _, path := range []string{"/auth/login", "/auth/cancel", "/auth/verify", "/auth/code", "/auth/resend", "/auth/finish", "/auth/consent", "/auth/account", "/auth/account/access"} {
 		f.Add(path, "email=ada%40example.org&form_token=x", "x")
 		f.Add(path, "flow=x&code=ABCD-EFGH&token=x&link=x&request=x&stored=x&form_token=", strings.Repeat("A", 43))
 		f.Add(path, "%zz", "")

@@ -15,7 +15,7 @@ import (
 	"postern/templates"
 )
 
-// Config is what the login room stands on. All of it is needed, but for the hook.
+// Config is what the login room stands on. All of it is needed, but for the hooks.
 type Config struct {
 	// PublicURL is the instance's own, without a trailing slash.
 	PublicURL string
@@ -29,6 +29,9 @@ type Config struct {
 	Pages    *templates.Set
 	Clock    func() time.Time
 	Log      *slog.Logger
+	// Frames, if set, gives the pages of apps that are told of a session's end by
+	// being loaded in its browser.
+	Frames func(*http.Request, idp.Session) ([]string, error)
 	// OnRefused, if set, hears why an attempt to complete a login came to nothing.
 	OnRefused func(why string)
 	// OnWork, if set, hears what becomes of tasks that keep bots off.
@@ -96,7 +99,10 @@ func (h *Handler) Routes(r chi.Router) {
 	r.Handle("/auth/device", h.page(methods{get: h.askDevice, post: h.takeDevice}))
 	r.Handle("/auth/consent", h.page(methods{get: h.askConsent, post: h.takeConsent}))
 	r.Handle("/auth/consent/cancel", h.page(methods{post: h.cancelConsent}))
-	r.Handle("/auth/account", h.page(methods{get: h.account, post: h.takeNewAddress}))
+	r.Handle(pathAccount, h.page(methods{get: h.account, post: h.takeNewAddress}))
+	r.Handle(pathSignOut, h.page(methods{post: h.signOutBrowser}))
+	r.Handle(pathEverywhere, h.page(methods{post: h.signOutEverywhere}))
+	r.Handle(pathAccess, h.page(methods{post: h.removeAccess}))
 	r.Handle("/auth/assets/brand/*", h.BrandAsset())
 }
 

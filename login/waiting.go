@@ -25,7 +25,7 @@ func (h *Handler) waiting(w http.ResponseWriter, v *visit) error {
 	}
 	switch {
 	case flow.State == idp.FlowFinished && flow.Request.Change != idp.ChangeNothing:
-		toChanged(w, v, flow.SessionID)
+		toAccount(w, v, flow.SessionID, templates.NoticeChanged)
 		return nil
 	case flow.State == idp.FlowFinished:
 		return h.writeDone(w, v, flow)

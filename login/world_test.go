@@ -282,11 +282,17 @@ func (w *world) redeem(client idp.ClientID, t idp.Tenant, code string) (idp.Gran
 // logins counts the completed logins in a tenant's audit log.
 func (w *world) logins(t idp.Tenant) int {
 	w.t.Helper()
+	return w.events(t, idp.EventLogin)
+}
+
+// events counts those of a kind in a tenant's audit log.
+func (w *world) events(t idp.Tenant, kind idp.EventKind) int {
+	w.t.Helper()
 	events, err := w.db.ListEvents(w.t.Context(), t.ID, 1000)
 	must(w.t, err)
 	n := 0
 	for _, e := range events {
-		if e.Kind == idp.EventLogin {
+		if e.Kind == kind {
 			n++
 		}
 	}

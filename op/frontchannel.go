@@ -12,7 +12,7 @@ import (
 // end ends the browser's session and gives the pages of clients that the
 // signed-out page loads (OpenID Connect Front-Channel Logout §2).
 func (p *Provider) end(w http.ResponseWriter, r *http.Request, session idp.Session) ([]string, error) {
-	frames, err := p.logoutFrames(r, session)
+	frames, err := p.LogoutFrames(r, session)
 	if err != nil {
 		return nil, err
 	}
@@ -22,7 +22,9 @@ func (p *Provider) end(w http.ResponseWriter, r *http.Request, session idp.Sessi
 	return frames, nil
 }
 
-func (p *Provider) logoutFrames(r *http.Request, session idp.Session) ([]string, error) {
+// LogoutFrames gives the pages of clients that are told of a session's end by
+// being loaded in its browser. It has to be asked before the end.
+func (p *Provider) LogoutFrames(r *http.Request, session idp.Session) ([]string, error) {
 	known, err := p.store.SessionClients(r.Context(), session.TenantID, session.ID)
 	if err != nil {
 		return nil, fmt.Errorf("clients of the session: %w", err)

@@ -116,11 +116,12 @@ func TestTimesAreUTCWithTheInstantBesideThem(t *testing.T) {
 	set := newSet(t)
 	times := all(page(t, set, "en", bodyOf(t, "verify_elsewhere")), "time")
 	times = append(times, all(page(t, set, "de", bodyOf(t, "waiting")), "time")...)
+	times = append(times, all(page(t, set, "en", bodyOf(t, "account")), "time")...)
 	var got []string
 	for _, n := range times {
 		got = append(got, attr(n, "datetime")+" "+text(n))
 	}
-	want := []string{"2026-11-22T14:30:00Z 14:30 UTC", "2026-11-22T14:31:00Z 14:31 UTC"}
+	want := []string{"2026-11-22T14:30:00Z 14:30 UTC", "2026-11-22T14:31:00Z 14:31 UTC", "2026-11-22T14:30:00Z 2026-11-22 14:30 UTC"}
 	if !slices.Equal(got, want) {
 		t.Errorf("times %q, want %q", got, want)
 	}

@@ -37,7 +37,11 @@ type piece struct {
 	Text string
 	Name bool   // an argument, somebody's data
 	ISO  string // set if it is a time
+	Day  bool   // it is told with its day
 }
+
+// dated is a time that is told with its day.
+type dated time.Time
 
 var errMessage = errors.New("no such message")
 
@@ -221,13 +225,19 @@ func argument(name string, args []any) (any, error) {
 }
 
 func fill(value any) piece {
-	if t, ok := value.(time.Time); ok {
-		return piece{Text: clockUTC(t), ISO: isoUTC(t)}
+	switch value := value.(type) {
+	case time.Time:
+		return piece{Text: clockUTC(value), ISO: isoUTC(value)}
+	case dated:
+		return piece{Text: dayUTC(time.Time(value)), ISO: isoUTC(time.Time(value)), Day: true}
+	default:
+		return piece{Text: fmt.Sprint(value), Name: true}
 	}
-	return piece{Text: fmt.Sprint(value), Name: true}
 }
 
 // clockUTC is how times are shown; the script puts them into the person's zone.
 func clockUTC(t time.Time) string { return t.UTC().Format("15:04 UTC") }
+
+func dayUTC(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 func isoUTC(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -27,6 +27,7 @@ func (c catalogue) funcs(hashed map[string]string) template.FuncMap {
 		"path":    pathOf,
 		"iso":     isoUTC,
 		"clock":   clockUTC,
+		"dated":   func(t time.Time) dated { return dated(t) },
 		"asset":   func(name string) string { return hashed[name] },
 		"lang":    func() string { return c.locale },
 	}

@@ -47,12 +47,16 @@ func fill(v reflect.Value, text string) {
 			if strings.HasSuffix(name, "URL") {
 				field.SetString("https://app.example/" + strings.Map(dropControls, text))
 			}
-		case templates.Ending, templates.Asking, idp.Delivery:
+		case templates.Ending, templates.Asking, templates.Notice, idp.Delivery:
 			field.SetString(text)
 		case []templates.Hidden:
 			field.Set(reflect.ValueOf([]templates.Hidden{{Name: text, Value: text}}))
 		case []string:
 			field.Set(reflect.ValueOf([]string{text, text}))
+		case []templates.Browser, []templates.App:
+			field.Set(reflect.MakeSlice(field.Type(), 2, 2))
+			fill(field.Index(0), text)
+			fill(field.Index(1), text)
 		case time.Time:
 			field.Set(reflect.ValueOf(asked))
 		case int, time.Duration:

@@ -107,14 +107,50 @@ type VerifyElsewhere struct {
 	Change           bool // as in Waiting
 }
 
-// Account is where a person changes their address. Its one form posts email and
-// the hidden fields to Base/auth/account.
+// Account is where a person changes their address, and sees and ends where they
+// are signed in and which apps have access. Its forms post to Base/auth/account:
+// email there itself, a button's session to /signout, a button's client to
+// /access, and nothing but its state to /everywhere.
 type Account struct {
 	Address string
-	Hidden  []Hidden
-	Email   string // as it was typed, with its Problem
-	Problem string // message key: "account.problem.same" or "login.problem.address"
-	Changed bool   // Address is the new one, just now
+	Hidden  []Hidden // of the form that takes the address
+	Email   string   // as it was typed, with its Problem
+	Problem string   // message key: "account.problem.same" or "login.problem.address"
+	Notice  Notice
+
+	SignedIn time.Time // with this browser
+	Others   []Browser // others that are signed in, newest first
+	More     bool      // there are more than those
+	SignOut  []Hidden
+	Apps     []App // newest first
+	Remove   []Hidden
+	All      []Hidden // of the form that ends everything
+}
+
+// Notice says what a form of the account page has done.
+type Notice string
+
+// Notices. Those of what was over already say just that.
+const (
+	NoticeChanged     Notice = "changed" // Address is the new one
+	NoticeSignedOut   Notice = "signed_out"
+	NoticeNotSignedIn Notice = "not_signed_in"
+	NoticeAccessEnded Notice = "access_ended"
+	NoticeHadNoAccess Notice = "had_no_access"
+)
+
+// Browser is one that a person is signed in with.
+type Browser struct {
+	Session string // its id
+	Since   time.Time
+}
+
+// App is a client that has access to what is a person's.
+type App struct {
+	ID, Name string
+	Host     string // as in About
+	Since    time.Time
+	Offline  bool // it keeps its access while the person is signed out
 }
 
 // Completed says that the login is done and goes on in the first tab; its one

@@ -58,9 +58,13 @@ func samples() []sample {
 		{"verify_elsewhere_no_code", templates.VerifyElsewhere{Client: "Acme Notes", Asked: asked}},
 		{"verify_here_change", templates.VerifyHere{Client: "Acme", Address: "anna@new.example", Hidden: carried, Change: true}},
 		{"verify_elsewhere_change", templates.VerifyElsewhere{Client: "Acme", Code: "7KQM-W3XD", Asked: asked, Browser: "Firefox on Linux", Network: "192.0.2.x", Change: true}},
-		{"account", templates.Account{Address: "anna@example.com", Hidden: carried}},
-		{"account_problem", templates.Account{Address: "anna@example.com", Hidden: carried, Email: "anna@", Problem: "login.problem.address"}},
-		{"account_changed", templates.Account{Address: "anna@new.example", Hidden: carried, Changed: true}},
+		{"account", accountOf(templates.Account{Address: "anna@example.com"})},
+		{"account_problem", accountOf(templates.Account{Address: "anna@example.com", Email: "anna@", Problem: "login.problem.address"})},
+		{"account_changed", accountOf(templates.Account{Address: "anna@new.example", Notice: templates.NoticeChanged})},
+		{"account_full", fullAccount(templates.NoticeSignedOut)},
+		{"account_gone", fullAccount(templates.NoticeNotSignedIn)},
+		{"account_removed", fullAccount(templates.NoticeAccessEnded)},
+		{"account_no_access", fullAccount(templates.NoticeHadNoAccess)},
 		{"completed", templates.Completed{Client: "Acme Notes", Hidden: carried}},
 		{"done", templates.Done{Client: "Acme Notes", ReturnURL: "https://app.example/"}},
 		{"done_no_way_back", templates.Done{Client: "Acme Notes"}},
@@ -189,3 +193,22 @@ func byID(root *html.Node, id string) *html.Node {
 }
 
 var about = templates.About{Logo: "/t/demo/auth/logo/acme", PolicyURL: "https://acme.example/privacy", TermsURL: "https://acme.example/terms"}
+
+// accountOf is the account page of somebody who is signed in here alone.
+func accountOf(a templates.Account) templates.Account {
+	a.SignedIn, a.Hidden, a.SignOut, a.All, a.Remove = asked, carried, carried, carried, carried
+	return a
+}
+
+// fullAccount is that of somebody with other browsers and apps.
+func fullAccount(notice templates.Notice) templates.Account {
+	a := accountOf(templates.Account{Address: "anna@example.com", Notice: notice, More: true})
+	a.Others = []templates.Browser{
+		{Session: "0199a3c2-1", Since: asked.Add(-time.Hour)}, {Session: "0199a3c2-2", Since: asked.Add(-50 * time.Hour)},
+	}
+	a.Apps = []templates.App{
+		{ID: "notes", Name: "Acme Notes", Since: asked},
+		{ID: "https://mail.example/client.json", Name: "Mail", Host: "mail.example", Since: asked.Add(-200 * time.Hour), Offline: true},
+	}
+	return a
+}

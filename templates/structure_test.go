@@ -56,11 +56,24 @@ func TestFormsAreThoseThatScriptsRelyOn(t *testing.T) {
 	}}
 	consent := []form{{Method: "post", Action: "/t/demo/auth/consent", Buttons: []string{"Allow action=agree", "Cancel to /t/demo/auth/consent/cancel"}}}
 	logout := []form{{Method: "post", Action: "/t/demo/end_session", Buttons: []string{"Sign out action=agree", "Cancel to /t/demo/end_session/cancel"}}}
-	account := []form{{Method: "post", Action: "/t/demo/auth/account", Fields: []string{"email email"}, Buttons: []string{"Continue"}}}
+	newAddress := form{Method: "post", Action: "/t/demo/auth/account", Fields: []string{"email email"}, Buttons: []string{"Continue"}}
+	everywhere := form{Method: "post", Action: "/t/demo/auth/account/everywhere", Buttons: []string{"Sign out everywhere"}}
+	full := []form{newAddress, {
+		Method: "post", Action: "/t/demo/auth/account/signout",
+		Buttons: []string{"Sign out session=0199a3c2-1", "Sign out session=0199a3c2-2"},
+	}, everywhere, {
+		Method: "post", Action: "/t/demo/auth/account/access",
+		Buttons: []string{"Remove access client=notes", "Remove access client=https://mail.example/client.json"},
+	}}
 	device := []form{{Method: "post", Action: "/t/demo/auth/device", Fields: []string{"code text"}, Buttons: []string{"Continue"}}}
 	want := map[string][]form{
-		"account":              account,
-		"account_problem":      account,
+		"account":              {newAddress, everywhere},
+		"account_problem":      {newAddress, everywhere},
+		"account_changed":      {everywhere},
+		"account_full":         full,
+		"account_gone":         full,
+		"account_removed":      full,
+		"account_no_access":    full,
 		"verify_here_change":   {{Method: "post", Action: "/t/demo/auth/verify", Buttons: []string{"Use this address"}}},
 		"login":                login,
 		"login_about":          login,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"time"
@@ -129,6 +130,7 @@ func (a *app) wireRooms() error {
 	a.login, err = login.New(login.Config{
 		PublicURL: public, Store: store, Sealer: a.box, Limits: a.counted(limiter), Courier: a.worker, Sessions: sessions,
 		Responder: op.NewResponder(public, ring, a.term.clock), Pages: a.pages, Clock: a.term.clock, Log: a.term.log,
+		Frames:    func(r *http.Request, s idp.Session) ([]string, error) { return a.provider.LogoutFrames(r, s) },
 		OnRefused: a.metrics.LoginRefused, OnWork: a.metrics.Work,
 	})
 	if err != nil {

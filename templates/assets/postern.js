@@ -25,12 +25,13 @@
   function localise(root) {
     const own = (navigator.language || '').toLowerCase();
     const locale = own.startsWith(lang) ? navigator.language : lang;
-    const format = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+    const day = new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short', hourCycle: 'h23' });
     for (const el of root.querySelectorAll('time[datetime]')) {
       const at = new Date(el.dateTime);
       if (isNaN(at)) continue;
       el.title = el.textContent;
-      el.textContent = format.format(at);
+      el.textContent = ('day' in el.dataset ? day : clock).format(at);
     }
   }
 
