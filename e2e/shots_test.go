@@ -175,11 +175,20 @@ func (c client) askDevice() string {
 	return device.Page
 }
 
-// account moves whoever the tab is signed in as to another address.
+// account signs another browser out, of whoever the tab is signed in as, takes
+// an app's access away, and moves the person to another address.
 func (p visitor) account(from string) {
 	p.t.Helper()
 	to := newAddress()
+	other := begin(p.t, newClient(p.t, shared), newBrowser(p.t), from)
+	other.finish(other.openLink(shared.WaitMail(p.t, from, 2).Link))
 	p.take("account", shared.Issuer+"/auth/account")
+	p.tab.Click(`form[action$="/account/access"] button`)
+	p.tab.WaitText("no longer has access")
+	p.here("account-removed")
+	p.tab.Click(`form[action$="/account/signout"] button`)
+	p.tab.WaitText("is signed out")
+	p.here("account-signed-out")
 	p.tab.Type("input[type=email]", from)
 	p.tab.Click(`form[action$="/auth/account"] button`)
 	p.tab.Wait("[role=alert]")
@@ -194,7 +203,7 @@ func (p visitor) account(from string) {
 	p.tab.Click(`form[action$="/auth/verify"] button`)
 	p.tab.WaitText("Done. From now on") // the page before names the address, too
 	p.here("account-changed")
-	shared.WaitMail(p.t, from, 2)
+	shared.WaitMail(p.t, from, 3)
 	p.take("dev-mail-notice", shared.URL+"/dev/mail?to="+from)
 }
 

@@ -155,6 +155,13 @@ func (h *held) startLogout(t *testing.T) {
 	})
 }
 
+// openAccount leaves the person before their account, with an app to take access from.
+func (h *held) openAccount(t *testing.T) {
+	t.Helper()
+	form := h.browser.Get(h.home.base+accountPath).FormTo(t, accountPath+"/access").Values(nil, url.Values{"client": {"nobody"}})
+	h.addField("account form token", h.signedIn, form, "form_token")
+}
+
 // startConsent leaves the person before a consent.
 func (h *held) startConsent(t *testing.T) {
 	t.Helper()

@@ -2,7 +2,6 @@ package attacks_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -47,6 +46,7 @@ func collect(t *testing.T, home tenant) *held {
 	h.stopBeforeTheEnd(t)
 	h.startLogout(t)
 	h.startConsent(t)
+	h.openAccount(t)
 	h.registerApp(t)
 	return h
 }
@@ -167,13 +167,18 @@ func (to tenant) redeemAs(t *testing.T, c app, code, verifier string) map[string
 
 func subjectOf(t *testing.T, idToken string) string {
 	t.Helper()
-	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(idToken, ".")[1])
+	return claimsOf(t, idToken).Sub
+}
+
+// claims are those that tests read: whom a token is about, and in which session.
+type claims struct{ Sub, SID string }
+
+func claimsOf(t *testing.T, token string) (c claims) {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(token, ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	var claims struct{ Sub string }
-	if err := json.Unmarshal(raw, &claims); err != nil {
-		t.Fatal(err)
-	}
-	return claims.Sub
+	decode(t, raw, &c)
+	return c
 }

@@ -120,7 +120,8 @@ func unmoved(t *testing.T, w *world, l *login) {
 	}
 }
 
-// A session that is not fresh is asked to sign in again before anything.
+// A session that is not fresh is asked to sign in again before anything: it
+// changes no address and ends nothing.
 func TestAnAddressIsChangedAfterAFreshLoginOnly(t *testing.T) {
 	onBothWithClocks(t, func(t *testing.T, w *world) {
 		now, later := 0, 1
@@ -141,6 +142,12 @@ func TestAnAddressIsChangedAfterAFreshLoginOnly(t *testing.T) {
 		}
 		if p := submit(t, aged, verify, "/auth/verify", nil); p.Status < 400 {
 			t.Errorf("a change of eleven minutes is answered %d", p.Status)
+		}
+		if p := submit(t, aged, l.account(t), accountPath+"/everywhere", nil); !strings.HasSuffix(p.URL.Path, "/auth/login") {
+			t.Errorf("signing out everywhere after eleven minutes is answered %d at %s", p.Status, p.URL.Path)
+		}
+		if !c.signedIn(t, b) {
+			t.Error("a session of eleven minutes signed the person out everywhere")
 		}
 		unmoved(t, w, l)
 		submit(t, b, verify, "/auth/verify", nil)
