@@ -106,7 +106,7 @@ func (a Account) Validate() error {
 	case a.Port < 1 || a.Port > 65535:
 		return fmt.Errorf("port %d", a.Port)
 	case a.From != "" && !canonical(a.From):
-		return fmt.Errorf("sender %q is no address", a.From)
+		return errors.New("the sender is no address")
 	case strings.ContainsAny(a.User, "\x00\r\n") || strings.ContainsAny(string(a.Password), "\x00\r\n"):
 		return errors.New("user and password must be one line")
 	}
@@ -126,7 +126,7 @@ func (a Account) validTLS() error {
 		}
 		return errors.New("without TLS only on loopback: anyone on the way could read the links")
 	default:
-		return fmt.Errorf("tls %q: starttls, implicit or none", a.TLS)
+		return errors.New("tls: starttls, implicit or none")
 	}
 }
 
@@ -145,7 +145,7 @@ func (a Account) validAuth(p Provider) error {
 	case XOAuth2:
 		return a.OAuth.validate(a.User)
 	default:
-		return fmt.Errorf("auth %q: plain, login, scram-sha-256, scram-sha-256-plus or xoauth2", a.Auth)
+		return errors.New("auth: plain, login, scram-sha-256, scram-sha-256-plus or xoauth2")
 	}
 }
 
