@@ -102,6 +102,18 @@ func TestAPersonEndsSessionsAndAccessFromTheirAccount(t *testing.T) {
 		}
 		status, got = c.token(t, renew(stolen["refresh_token"]))
 		refused(t, "a refresh token after signing out everywhere", status, got)
+
+		last, _ := l.elsewhere(t, 4)
+		page := last.account(t)
+		i := slices.IndexFunc(page.Links(), func(href string) bool { return strings.HasSuffix(href, "/end_session") })
+		if i < 0 {
+			t.Fatalf("this browser is not to be signed out: %q", page.Links())
+		}
+		asked := last.browser.Follow(page, page.Links()[i])
+		form := asked.FormTo(t, "/end_session")
+		if done := last.browser.Submit(asked, form, &form.Buttons[0], nil); done.Status != http.StatusOK || c.signedIn(t, last.browser) {
+			t.Errorf("signing this browser out is answered %d, or it is signed in", done.Status)
+		}
 	})
 }
 

@@ -89,7 +89,7 @@ func (h here) useAll(kind, uri, token string, metadata map[string]any) {
 	c := client{tenant: tenant{base: "https://" + public + "/t/own"}}
 	decode(h.t, []byte(text), &c.app)
 	if kind == "logo_uri" { // fetched when the client registered; what was not had is no reason to refuse it
-		if status, text := h.send(http.MethodGet, "/auth/logo/"+c.app.ID, "", "", ""); status != http.StatusNotFound {
+		if status, text := h.send(http.MethodGet, "/auth/logo/"+c.ID, "", "", ""); status != http.StatusNotFound {
 			h.t.Errorf("a logo at %s: %d %s", uri, status, text)
 		}
 		return
