@@ -14,10 +14,10 @@ import (
 func TestMain(m *testing.M) { os.Exit(pgtest.Main(m)) }
 
 func TestStoreKeepsTheContract(t *testing.T) {
-	base := pgtest.URL(t)
+	schemas := emptied{t: t, base: pgtest.URL(t)}
 	storagetest.Run(t, func(t *testing.T) storage.Store {
 		t.Helper()
-		return open(t, migrated(t, base))
+		return open(t, schemas.take(t))
 	})
 }
 
