@@ -85,12 +85,7 @@ func reference(t *testing.T) string {
 
 // describeCommand writes how a command is called, its flags, and the settings it takes.
 func describeCommand(b *strings.Builder, node *kong.Node) {
-	fmt.Fprintf(b, "\n    postern %s", commandPath(node))
-	for _, flag := range node.Flags {
-		if flag.Required {
-			fmt.Fprintf(b, " --%s %s", flag.Name, flag.FormatPlaceHolder())
-		}
-	}
+	fmt.Fprintf(b, "\n    postern %s%s", commandPath(node), needed(node.Flags))
 	for _, arg := range node.Positional {
 		fmt.Fprintf(b, " %s", arg.Summary())
 	}
@@ -117,8 +112,28 @@ func describeCommand(b *strings.Builder, node *kong.Node) {
 	}
 }
 
+// needed are the flags that must be there; one of several is in brackets.
+func needed(flags []*kong.Flag) string {
+	var all, either []string
+	for _, flag := range flags {
+		switch {
+		case !flag.Required:
+		case len(flag.Xor) > 0:
+			either = append(either, "--"+flagOf(flag))
+		default:
+			all = append(all, " --"+flagOf(flag))
+		}
+	}
+	if len(either) > 0 {
+		all = append(all, " ("+strings.Join(either, " | ")+")")
+	}
+	return strings.Join(all, "")
+}
+
 func flagOf(flag *kong.Flag) string {
 	switch {
+	case flag.PlaceHolder == "" && flag.Enum == "" && !flag.IsBool():
+		return flag.Name + " " + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
 	case flag.IsBool():
 		return flag.Name
 	case flag.PlaceHolder == "" && flag.Enum != "":
