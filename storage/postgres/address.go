@@ -1,7 +1,9 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"postern/idp"
@@ -93,10 +95,24 @@ func (s *Store) ChangeAddress(ctx context.Context, c idp.AddressChange) (idp.Use
 	case err != nil:
 		return idp.User{}, err
 	case a.user.ID == "":
-		return idp.User{}, a.refusal(c.Now)
+		return idp.User{}, s.whyNotChanged(ctx, c, &a)
 	default:
 		return a.user, nil
 	}
+}
+
+// whyNotChanged tells why an attempt did not win. Citus may read the parts of a
+// statement one after the other: the flow as it was before somebody else won, and
+// the person as that left them. Then the flow is asked once more.
+func (s *Store) whyNotChanged(ctx context.Context, c idp.AddressChange, a *changing) error {
+	err := a.refusal(c.Now)
+	if !s.distributed || !errors.Is(err, idp.ErrNotAllowed) {
+		return err
+	}
+	if f, failed := s.FindFlow(ctx, c.TenantID, a.flow.ID); failed != nil || f.State != idp.FlowAsked {
+		return cmp.Or(failed, idp.ErrUsed)
+	}
+	return err
 }
 
 // refusal tells why an attempt did not win, from what it read.
