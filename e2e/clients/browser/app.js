@@ -28,6 +28,7 @@ async function main() {
     const answer = await fetch(metadata.userinfo_endpoint, { headers: { Authorization: 'Bearer wrong' } });
     return `${answer.status} ${answer.headers.get('WWW-Authenticate')}`; // which only a page may read that CORS lets
   });
+  document.getElementById('buttons').hidden = false; // now that they do something
 
   switch (location.pathname) {
     case '/silent': return manager.signinSilentCallback();
