@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -33,14 +34,19 @@ func Build(dir string) (string, error) {
 	return binary, nil
 }
 
-// FreePort finds a port of 127.0.0.1 that nobody listens on now.
+// FreePort finds a port of 127.0.0.1 that nobody listens on now, below those
+// that the system gives to who asks for any: until its server listens there,
+// neither a connection nor another listener is given it.
 func FreePort() (int, error) {
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, last, tries = 20_000, 32_000, 50
+	for range tries {
+		port := first + rand.N(last-first)
+		l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, l.Close()
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil //nolint:forcetypeassert // a TCP listener
+	return 0, errors.New("no port is free")
 }
 
 // Server is a running `postern dev`.
