@@ -23,7 +23,7 @@ type ClientCertificates struct {
 	Trusted Proxies
 }
 
-// Read puts the certificate into the context: of our own TLS, or from a proxy.
+// Read puts the certificate into the request's record: of our own TLS, or from a proxy.
 func (c ClientCertificates) Read(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec, r := recorded(r)

@@ -27,8 +27,7 @@ complete -o default -F _postern postern
 _postern() {
   local -a next
   next=("${(@f)$(postern complete -- "${(@)words[2,CURRENT]}")}")
-  compadd -S '' -- ${(M)next:#*=}
-  compadd -- ${next:#*=} || _files
+  compadd -S '' -- ${(M)next:#*=} || compadd -- ${next:#*=} || _files
 }
 compdef _postern postern
 `,
